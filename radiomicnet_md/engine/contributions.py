@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each name gave to each pixel's evidence, as integers that add up to it.
+
+Rules of this module:
+
+- z = bias + Σ_k contribution_k + rest, in units of 2**-LOGIT_BITS, equal to the last bit: the engine sums
+  once while it computes, :func:`verify` sums again from what will be recorded.
+- contribution_k = g_k · Σ_s φ_ks[code], a product of two table values; the tables are centred, so a
+  contribution tells how far the measured value is from what is usual.
+- |rest| ≤ ρ. Where |bias + Σ_k contribution_k| > ρ the rest cannot change the pixel's sign: certified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomicnet_md.engine.program import STREAM
+from radiomicnet_md.errors import IntegrityError
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head's integer tables."""
+
+    phi: Integers  # (scales · names, 65), 2**-TABLE_BITS; the last entry is 0
+    gate: Integers  # (2047,) over codes −1023 … 1023, 2**-GATE_BITS
+    rest: Integers  # (2047,), 2**-LOGIT_BITS
+    bias: int  # 2**-LOGIT_BITS
+    rho: int  # 2**-LOGIT_BITS
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A pixel layer's answer on the half grid, 2**-LOGIT_BITS."""
+
+    logit: Integers  # (h2, w2)
+    contributions: Integers  # (names, h2, w2)
+    rest: Integers  # (h2, w2)
+
+
+def attribute(head: Head, output: Integers, codes: NDArray[np.uint8]) -> Evidence:
+    """Evidence from the decoder's output codes (names + 1, h2, w2) and the map codes (scales · names, h2, w2)."""
+    named = len(head.names)
+    spoken = np.zeros((named, *codes.shape[1:]), dtype=np.int64)
+    for m in range(codes.shape[0]):
+        spoken[m % named] += head.phi[m][codes[m]]
+    gates = head.gate[output[:named] + STREAM[1]]
+    contributions = gates * spoken
+    rest = head.rest[output[named] + STREAM[1]]
+    return Evidence(head.bias + contributions.sum(0) + rest, contributions, rest)
+
+
+def verify(evidence: Evidence, bias: int, rho: int) -> None:
+    """Sum what will be recorded, name by name in plain integers; any difference refuses the case."""
+    total = np.full(evidence.logit.shape, bias, dtype=np.int64)
+    for contribution in evidence.contributions:
+        total += contribution
+    total += evidence.rest
+    if not np.array_equal(total, evidence.logit) or int(np.abs(evidence.rest).max(initial=0)) > rho:
+        raise IntegrityError(
+            "E-COMPLETENESS",
+            "the contributions do not add up to the evidence they explain",
+            remedy="do not use this installation; run `radiomicnet-md doctor` and report the defect",
+        )

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The locked network as a list of integer operations that any engine can run and must agree on to the last bit.
+
+Rules of this module:
+
+- Every tensor holds integers. A convolution's sum stays below 2**24 in magnitude for every admissible input
+  (proven when the release is built, :mod:`radiomicnet_md.engine.lock`), so it is exact in float32 in any order.
+- After a sum comes one multiplication by a stored float32 number, one rounding half to even, one clamp:
+  each defined by IEEE 754 alone, none fused with another.
+- A gate multiplies by an integer table value (exact), then by one float32 number a channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LIMIT = 1 << 24  # integers below this magnitude are exact in float32
+HIDDEN = (0, 1023)  # clamp after a ReLU
+STREAM = (-1023, 1023)  # clamp of linear outputs and of sums
+SPATIAL = (-511, 511)  # codes of a spatial attention before its logistic, 2**-CODE_BITS
+CODE_BITS = 6  # a logistic's or tanh's argument of 1.0 is 2**6
+SIGMOID_BITS = 8  # a spatial attention of 1.0 is 2**8
+CHANNEL_BITS = 12  # a channel factor γ α_c + 1 − γ of 1.0 is 2**12
+GATE_BITS = 8  # a head gate of 1.0 is 2**8
+TABLE_BITS = 10  # a head table value of 1.0 is 2**10; GATE_BITS + TABLE_BITS = LOGIT_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """``clamp(round((w ∗ x + b) · m))`` with same padding; tensors ``<target>.weight|bias|scale``."""
+
+    source: str
+    target: str
+    stride: int
+    groups: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """``clamp(left + right)``; both carry one scale."""
+
+    left: str
+    right: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """Each pixel becomes 2 × 2."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """``clamp(round((x · σ[s]) · m_c))``: the attention gate number ``index`` on a skip; ``<target>.scale``."""
+
+    source: str
+    spatial: str
+    target: str
+    index: int
+
+
+Operation = Conv | Add | Up | Gate
+Tensors = Mapping[str, NDArray[Any]]
+_KINDS: dict[str, type[Operation]] = {"conv": Conv, "add": Add, "up": Up, "gate": Gate}
+
+
+def to_json(operations: tuple[Operation, ...]) -> list[dict[str, Any]]:
+    """The program as plain values."""
+    names = {kind: name for name, kind in _KINDS.items()}
+    return [{"op": names[type(operation)], **asdict(operation)} for operation in operations]
+
+
+def from_json(value: list[dict[str, Any]]) -> tuple[Operation, ...]:
+    """The program from plain values."""
+    return tuple(_KINDS[row["op"]](**{k: v for k, v in row.items() if k != "op"}) for row in value)
+
+
+def last_uses(operations: tuple[Operation, ...]) -> list[tuple[str, ...]]:
+    """For each operation, the tensors that nothing after it reads: an engine may drop them."""
+    seen: set[str] = set()
+    dropped: list[tuple[str, ...]] = []
+    for operation in reversed(operations):
+        inputs = {v for k, v in asdict(operation).items() if k in ("source", "left", "right", "spatial")}
+        dropped.append(tuple(sorted(inputs - seen)))
+        seen |= inputs
+    return dropped[::-1]
+
+
+def bound(weight: NDArray[np.integer], bias: NDArray[np.integer], largest: int) -> int:
+    """Largest magnitude any sum of the convolution can reach when its inputs stay within ``largest``."""
+    magnitude = np.abs(weight.astype(np.int64)).reshape(weight.shape[0], -1).sum(1) * largest
+    return int((magnitude + np.abs(bias.astype(np.int64))).max())

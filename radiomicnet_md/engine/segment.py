@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From grey levels to a decision, with nothing but what the release holds; the same bits wherever it runs.
+
+Rules of this module:
+
+- The engine is built from verified bytes alone and is not changed afterwards. It opens no file and no socket.
+- No argument, environment variable or setting reaches weights, tables, thresholds or preprocessing.
+- Sums are checked before a decision leaves: contributions against evidence, terms against scores.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomicnet_md.decision import Decision, Region
+from radiomicnet_md.engine import contributions, decide, gating, measure, program, resample
+from radiomicnet_md.engine.acceptance import Limits
+from radiomicnet_md.engine.release import Release
+from radiomicnet_md.engine.torch_engine import TorchEngine
+from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError
+from radiomicnet_md.image import array_sha256, mask_sha256
+from radiomicnet_md.radiomics import lesion
+from radiomicnet_md.radiomics.definitions import NAMED, PAPER
+
+ARITHMETIC = "integers in float32"
+WEIGHTS, TABLES, PREPROCESSING, ACCEPTANCE = (
+    "weights.safetensors",
+    "tables.json",
+    "preprocessing.json",
+    "acceptance.json",
+)
+ANSWERS = "golden/answers.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the pixel layer says before any region is chosen."""
+
+    measured: measure.Measured
+    codes: NDArray[np.uint8]  # (maps, h2, w2)
+    evidence: contributions.Evidence
+    attention: tuple[float, ...]
+    stages: dict[str, str]
+
+
+class Engine:
+    """The locked device: :meth:`decide` is a function of the grey levels and the release."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        """Build everything from the bytes of a verified release."""
+        _refuse_lossy_arithmetic()
+        from safetensors.numpy import load  # noqa: PLC0415 - not needed where no engine runs
+
+        tables = json.loads(files[TABLES])
+        tensors = load(files[WEIGHTS])
+        self._files = files
+        self._preprocessing = measure.Preprocessing.from_json(json.loads(files[PREPROCESSING]))
+        self.limits = Limits.from_json(files[ACCEPTANCE])
+        self._thresholds = np.array([[float.fromhex(t) for t in row] for row in tables["thresholds"]])
+        self.program = program.from_json(tables["program"])
+        self.tensors = tensors
+        self.spatial = np.array(tables["spatial"], dtype=np.int64)
+        self._network = TorchEngine(self.program, tensors, self.spatial)
+        self._gating = gating.Gating(
+            np.array([float.fromhex(v) for v in tables["values"]["mean"]]),
+            np.array([float.fromhex(v) for v in tables["values"]["deviation"]]),
+            tensors,
+            np.array(tables["channel"], dtype=np.int64),
+            sum(isinstance(operation, program.Gate) for operation in self.program),
+        )
+        head = tables["head"]
+        self.head = contributions.Head(
+            np.array(head["phi"], dtype=np.int64),
+            np.array(head["gate"], dtype=np.int64),
+            np.array(head["rest"], dtype=np.int64),
+            int(head["bias"]),
+            int(head["rho"]),
+            NAMED,
+        )
+        self._regions = decide.Tables.from_json(tables["region"])
+
+    @classmethod
+    def load(cls, release: Release) -> Engine:
+        """The engine of a verified release."""
+        return cls(release.files)
+
+    def propose(self, source: NDArray[np.uint8]) -> Proposal:
+        """Measure an image (rows, columns) and gather its pixel evidence."""
+        measured = measure.measure(source, self._preprocessing)
+        codes = measure.encode(measured.maps, self._thresholds)
+        factors = self._gating.factors(self._gating.vector(measured.paper))
+        raw = self._network.run(measure.canvas(measured.levels), factors)
+        rows, columns = codes.shape[1:]
+        output = np.ascontiguousarray(raw["output"][:, :rows, :columns])
+        evidence = contributions.attribute(self.head, output, codes)
+        contributions.verify(evidence, self.head.bias, self.head.rho)
+        attention = tuple(
+            float(self.spatial[raw[f"spatial{g}"] + program.SPATIAL[1]].sum())
+            / (raw[f"spatial{g}"].size << program.SIGMOID_BITS)
+            for g in range(self._gating.gates)
+        )
+        stages = {
+            "levels": array_sha256(measured.levels),
+            "features": array_sha256(np.concatenate([measured.paper.view(np.int64), codes.ravel().astype(np.int64)])),
+            "trunk": array_sha256(output),
+            "logit": array_sha256(evidence.logit),
+        }
+        return Proposal(measured, codes, evidence, attention, stages)
+
+    def decide(self, source: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> Decision:
+        """Decide one admitted image (rows, columns); ``spacing_mm`` only scales what is measured of a lesion."""
+        proposal = self.propose(source)
+        levels = proposal.measured.levels
+        choice = decide.choose(proposal.evidence.logit, levels, proposal.codes[: len(NAMED)], self._regions)
+        small = np.zeros(levels.shape, dtype=np.bool_)
+        for region in choice.chosen:
+            _check_sum(region)
+            small |= region.pixels
+        mask = resample.enlarge_mask(small, *source.shape)
+        paper = dict(zip(PAPER, proposal.measured.paper.tolist(), strict=True))
+        return Decision(
+            mask=mask,
+            chosen=choice.chosen,
+            runner_up=choice.runner_up,
+            candidates=choice.candidates,
+            levels=levels,
+            logit=proposal.evidence.logit,
+            names=NAMED,
+            contributions=proposal.evidence.contributions,
+            bias=self.head.bias,
+            rest=proposal.evidence.rest,
+            rho=self.head.rho,
+            paper_values=paper,
+            gamma=self._gating.gamma(),
+            attention=proposal.attention,
+            stages={**proposal.stages, "mask": mask_sha256(mask)},
+            arithmetic=ARITHMETIC,
+            lesions=tuple(
+                _lesion(source, resample.enlarge_mask(region.pixels, *source.shape), spacing_mm)
+                for region in choice.chosen
+            ),
+        )
+
+    def answers(self, inputs: Mapping[str, NDArray[np.uint8]]) -> dict[str, Any]:
+        """The known answers: for each named input its stage digests and the scores of the chosen regions."""
+        found: dict[str, Any] = {}
+        for name, source in inputs.items():
+            decision = self.decide(source, None)
+            scores = [region.score for region in decision.chosen]
+            found[name] = {"stages": dict(decision.stages), "scores": scores}
+        return found
+
+    def known_answer_test(self) -> None:
+        """Decide the release's golden inputs; any difference is a :class:`NotQualifiedError`."""
+        expected = json.loads(self._files[ANSWERS])
+        inputs = {name: load_array(self._files[f"golden/{name}.npy"]) for name in expected}
+        for name, answer in self.answers(inputs).items():
+            wrong = [stage for stage, digest in expected[name]["stages"].items() if answer["stages"][stage] != digest]
+            if wrong or answer["scores"] != expected[name]["scores"]:
+                raise NotQualifiedError(
+                    "E-KAT",
+                    f"the known-answer test differs on {name} from stage {(wrong or ['scores'])[0]} on",
+                    remedy="this platform does not compute what the release promises: run `radiomicnet-md doctor`",
+                )
+
+
+def load_array(data: bytes) -> NDArray[np.uint8]:
+    """An array from the bytes of a .npy file; never unpickles."""
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.uint8)
+
+
+def _check_sum(region: Region) -> None:
+    if region.score != region.intercept + sum(region.terms.values()):
+        raise IntegrityError(
+            "E-COMPLETENESS", "a region's terms do not add up to its score", remedy="report the defect; do not use the result"
+        )
+
+
+def _lesion(
+    source: NDArray[np.uint8], mask: NDArray[np.uint8], spacing_mm: tuple[float, float] | None
+) -> dict[str, Any]:
+    """PyRadiomics' values of one chosen region, as a record holds them: ``float.hex()`` or why there is none."""
+    measured = lesion.measure(source, mask, spacing_mm)
+    values: dict[str, Any] = {
+        name: {"undefined": value.reason.value} if isinstance(value, lesion.Undefined) else value.hex()
+        for name, value in measured.values.items()
+    }
+    return {"pixels": measured.pixels, "levels_sha256": measured.levels_sha256, "values": values}
+
+
+def _refuse_lossy_arithmetic() -> None:
+    """oneDNN may be told to compute float32 in bfloat16; then no sum would be exact."""
+    mode = os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT")
+    if mode.upper() != "STRICT":
+        raise ConfigurationError(
+            "E-FPMATH",
+            f"ONEDNN_DEFAULT_FPMATH_MODE is {mode}: float32 would lose bits",
+            remedy="unset ONEDNN_DEFAULT_FPMATH_MODE",
+        )

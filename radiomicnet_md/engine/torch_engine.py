@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a program with torch: integers carried in float32, exact in any order and on any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomicnet_md.engine.program import HIDDEN, STREAM, Add, Conv, Gate, Operation, Tensors, Up, last_uses
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TorchEngine:
+    """A program with its tensors, ready to run; immutable after construction."""
+
+    def __init__(self, operations: tuple[Operation, ...], tensors: Tensors, sigmoid: NDArray[np.integer]) -> None:
+        """Convert every tensor to float32 once; ``sigmoid`` is the spatial table over codes −511 … 511."""
+        import torch  # noqa: PLC0415 - seconds to import
+
+        self._torch = torch
+        self._operations = operations
+        self._drop = last_uses(operations)
+        self._sigmoid = torch.from_numpy(np.array(sigmoid, dtype=np.float32))
+        self._tensors = {
+            name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in tensors.items()
+        }
+
+    def run(self, image: NDArray[np.uint8], factors: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        """Evaluate one image.
+
+        :param image: canvas (2, H, W)
+        :param factors: channel factors of each gate, 2**-CHANNEL_BITS
+        :returns: ``output`` (channels, H/2, W/2) and ``spatial0`` …: the spatial codes of each gate
+        """
+        torch = self._torch
+        values: dict[str, Tensor] = {"image": torch.from_numpy(image.astype(np.float32))[None]}
+        kept: dict[str, NDArray[np.int64]] = {}
+        with torch.inference_mode():
+            for operation, unused in zip(self._operations, self._drop, strict=True):
+                values[operation.target] = self._apply(operation, values, factors)
+                if isinstance(operation, Gate):
+                    kept[f"spatial{operation.index}"] = _integers(values[operation.spatial])
+                for name in unused:
+                    del values[name]
+        kept["output"] = _integers(values[self._operations[-1].target])
+        return kept
+
+    def _apply(
+        self, operation: Operation, values: dict[str, Tensor], factors: Sequence[NDArray[np.int64]]
+    ) -> Tensor:
+        functional = self._torch.nn.functional
+        match operation:
+            case Conv(source, target, stride, groups, low, high):
+                weight = self._tensors[f"{target}.weight"]
+                total = functional.conv2d(
+                    values[source],
+                    weight,
+                    self._tensors[f"{target}.bias"],
+                    stride,
+                    weight.shape[-1] // 2,
+                    groups=groups,
+                )
+                scale = self._tensors[f"{target}.scale"][:, None, None]
+                return total.mul_(scale).round_().clamp_(low, high)
+            case Add(left, right):
+                return (values[left] + values[right]).clamp_(*STREAM)
+            case Up(source):
+                return functional.interpolate(values[source], scale_factor=2.0, mode="nearest")
+            case Gate(source, spatial, target, index):
+                attention = self._sigmoid[(values[spatial] + (len(self._sigmoid) // 2)).long()]
+                factor = self._torch.from_numpy(factors[index].astype(np.float32)) * self._tensors[f"{target}.scale"]
+                return (values[source] * attention).mul_(factor[:, None, None]).round_().clamp_(-HIDDEN[1], HIDDEN[1])
+
+
+def _integers(tensor: Tensor) -> NDArray[np.int64]:
+    return np.asarray(tensor[0].numpy().astype(np.int64))

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of a release that decide: integers, tables, preprocessing and limits, from a trained network."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+from torch import Tensor
+
+from radiomicnet_md.decision import LOGIT_BITS
+from radiomicnet_md.engine import gating, lock, program, segment, tables
+from radiomicnet_md.engine.acceptance import Limits
+from radiomicnet_md.model.fusion import RHO
+from radiomicnet_md.model.network import PixelNetwork
+from radiomicnet_md_training import pixel
+from radiomicnet_md_training.prepare import Prepared
+from radiomicnet_md_training.recipe import Recipe
+
+CALIBRATION_CASES = 64  # every so-manieth training case sets the scales of the integers
+NO_REGIONS: dict[str, Any] = {"intercept": 0, "terms": {}}
+
+
+def files(
+    network: PixelNetwork, prepared: Prepared, recipe: Recipe, region: dict[str, Any]
+) -> tuple[dict[str, bytes], dict[str, float]]:
+    """The deciding files, and the bits that each convolution's largest sum can need."""
+    train = prepared.of("train")
+    chosen = train[:: max(1, len(train) // CALIBRATION_CASES)]
+    batches: list[tuple[Tensor, Tensor]] = []
+    for start in range(0, len(chosen), 8):
+        batch = pixel.gather(prepared, chosen[start : start + 8])
+        batches.append((batch.images, batch.values))
+    locked = lock.lock(network, batches)
+    head = network.head
+    phi = np.rint(head.tables().detach().double().numpy() * 2**program.TABLE_BITS).astype(int)
+    content = {
+        "program": program.to_json(locked.operations),
+        "thresholds": [[t.hex() for t in row] for row in prepared.thresholds.tolist()],
+        "values": {
+            "mean": [v.hex() for v in prepared.mean.tolist()],
+            "deviation": [v.hex() for v in prepared.deviation.tolist()],
+        },
+        "spatial": tables.spatial().tolist(),
+        "channel": tables.channel(gating.SIGMOID_BITS).tolist(),
+        "head": {
+            "phi": phi.tolist(),
+            "gate": tables.gate().tolist(),
+            "rest": tables.rest(RHO).tolist(),
+            "bias": round(head.bias.item() * 2**LOGIT_BITS),
+            "rho": round(RHO * 2**LOGIT_BITS),
+        },
+        "region": region,
+    }
+    return {
+        segment.WEIGHTS: save({name: np.ascontiguousarray(locked.tensors[name]) for name in sorted(locked.tensors)}),
+        segment.TABLES: as_json(content),
+        segment.PREPROCESSING: as_json(recipe.measuring.to_json()),
+        segment.ACCEPTANCE: Limits().to_json().encode(),
+    }, locked.bits
+
+
+def as_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Sorted, compact, ending in a newline."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
