@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file becomes an image or a typed refusal; a mask becomes a file only with the receipt of its record.
+
+Rules of this room:
+
+- :func:`read` looks at bytes, never at a file's name, and ends in a :class:`Reading` or an
+  :class:`~radiomicnet_md.errors.InputError`; no other exception, no warning, no output.
+- The bytes that are hashed are the bytes that are decoded, and every size is bounded before anything
+  is allocated for it.
+- Identities leave apart from the image. Messages of errors carry none.
+- Every writer takes the receipt of the record that allows it, and leaves a whole file or none.
+"""
+
+from __future__ import annotations
+
+from radiomicnet_md.io.files import write_bytes
+from radiomicnet_md.io.levels import grey
+from radiomicnet_md.io.masks import write_mask_nifti, write_mask_png
+from radiomicnet_md.io.opening import find_inputs, read
+from radiomicnet_md.io.segmentation import write_secondary_capture, write_segmentation
+from radiomicnet_md.io.source import Reading, UnreadableError
+
+__all__ = [
+    "Reading",
+    "UnreadableError",
+    "find_inputs",
+    "grey",
+    "read",
+    "write_bytes",
+    "write_mask_nifti",
+    "write_mask_png",
+    "write_secondary_capture",
+    "write_segmentation",
+]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mask as a PNG or NIfTI file, at the input's own size, the same bytes for the same mask.
+
+Rules of this module:
+
+- A mask is uint8, 0 or 1, (rows, columns). PNG shows 1 as 255; NIfTI keeps 1.
+- An unknown spacing is written as unknown (``xyzt_units`` 0), never as a millimetre.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomicnet_md.io.files import write_bytes
+
+if TYPE_CHECKING:
+    from radiomicnet_md_audit.ledger import Receipt
+
+_WHITE = 255
+_MILLIMETRE = 2
+
+
+def write_mask_png(path: Path, mask: NDArray[np.uint8], receipt: Receipt) -> None:
+    """Write an 8-bit grey PNG: 0 outside, 255 inside.
+
+    Raises:
+        ConfigurationError: E-OUTPUT-….
+    """
+    write_bytes(path, png(mask * np.uint8(_WHITE)), receipt)
+
+
+def png(levels: NDArray[np.uint8]) -> bytes:
+    """Encode grey levels (rows, columns) as PNG (ISO 15948): one IHDR, one IDAT, no filter, no metadata."""
+    rows, columns = levels.shape
+    lines = np.zeros((rows, columns + 1), dtype=np.uint8)  # each line starts with its filter type, 0
+    lines[:, 1:] = levels
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def write_mask_nifti(
+    path: Path, mask: NDArray[np.uint8], spacing_mm: tuple[float, float] | None, receipt: Receipt
+) -> None:
+    """Write a NIfTI-1 file of one slice, compressed if the name ends in ``.gz``.
+
+    ``spacing_mm`` is (between rows, between columns). No orientation is stated (``qform_code`` and
+    ``sform_code`` 0): an ultrasound frame has none.
+
+    Raises:
+        ConfigurationError: E-OUTPUT-….
+    """
+    rows, columns = mask.shape
+    down, across = spacing_mm or (1.0, 1.0)
+    head = bytearray(352)  # the header of 348 bytes, and four that announce no extension
+    struct.pack_into("<i", head, 0, 348)
+    struct.pack_into("<8h", head, 40, 2, columns, rows, 1, 1, 1, 1, 1)
+    struct.pack_into("<2h", head, 70, 2, 8)  # DT_UINT8, 8 bits
+    struct.pack_into("<8f", head, 76, 1.0, across, down, 0.0, 0.0, 0.0, 0.0, 0.0)
+    struct.pack_into("<3f", head, 108, 352.0, 1.0, 0.0)  # vox_offset, scl_slope, scl_inter
+    head[123] = _MILLIMETRE if spacing_mm else 0
+    description = b"RadiomicNet-MD mask" if spacing_mm else b"RadiomicNet-MD mask, spacing unknown"
+    head[148 : 148 + len(description)] = description
+    head[344:348] = b"n+1\0"
+    data = bytes(head) + np.ascontiguousarray(mask, dtype=np.uint8).tobytes()
+    write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data, receipt)
