@@ -68,6 +68,7 @@ Where PyRadiomics itself gives a number or NaN in such a case:
 | no size of a pixel | 1 mm is assumed | shape and total energy undefined |
 | 8-bit image, bin width w, maximum above 255 − 2w, NumPy 2 | the upper edge overflows: wrong levels | right levels |
 | 32-bit float image | edges in single precision | edges in double precision |
+| axis lengths | covariance divided by n; IBSI's reference values by n − 1 | as PyRadiomics |
 | maps: one isolated pixel in the mask | MCC 0 in every pixel of its batch | there are no masked maps |
 
 """
