@@ -44,7 +44,7 @@ class Region:
     named integer values the tables were read at (unit and scale in ``radiomics.region.VALUES``).
     """
 
-    threshold: int  # rung of the ladder: the region is a component of {z >= threshold * 2**LOGIT_BITS}
+    threshold: int  # rung of the ladder in halves of a logit: a component of {z >= threshold / 2}
     area_px: int  # on the working grid
     box: tuple[int, int, int, int]  # row0, column0, row1, column1 (exclusive), working grid
     values: Mapping[str, int]

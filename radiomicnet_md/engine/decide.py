@@ -84,7 +84,7 @@ def upsample(logit: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.in
 
 def candidates(evidence: NDArray[np.int64]) -> list[Candidate]:
     """All distinct candidates of working-grid evidence, larger before smaller; parents come first."""
-    from scipy import ndimage  # noqa: PLC0415 - half a second to import
+    from scipy import ndimage
 
     found: list[tuple[int, NDArray[np.bool_], tuple[int, int, int, int], int]] = []
     for threshold in LADDER:
@@ -108,9 +108,7 @@ def candidates(evidence: NDArray[np.int64]) -> list[Candidate]:
     return kept
 
 
-def score(
-    candidate: Candidate, tables: Tables, levels: NDArray[np.uint8], codes: NDArray[np.uint8]
-) -> Region:
+def score(candidate: Candidate, tables: Tables, levels: NDArray[np.uint8], codes: NDArray[np.uint8]) -> Region:
     """Measure one candidate and add up its terms."""
     values = region.measure(candidate.pixels, candidate.box, levels, codes)
     terms = tables.read(values)
@@ -148,10 +146,8 @@ def select(scores: list[int], parents: list[int | None]) -> list[int]:
     return chosen
 
 
-def choose(
-    logit: NDArray[np.int64], levels: NDArray[np.uint8], codes: NDArray[np.uint8], tables: Tables
-) -> Choice:
-    """From half-grid evidence (h2, w2) to the regions; arguments as in :func:`radiomicnet_md.radiomics.region.measure`."""
+def choose(logit: NDArray[np.int64], levels: NDArray[np.uint8], codes: NDArray[np.uint8], tables: Tables) -> Choice:
+    """From half-grid evidence (h2, w2) to the regions; levels and codes as for ``region.measure``."""
     found = candidates(upsample(logit, *levels.shape))
     regions = [score(candidate, tables, levels, codes) for candidate in found]
     chosen = select([r.score for r in regions], [c.parent for c in found])

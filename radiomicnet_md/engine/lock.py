@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from radiomicnet_md.engine import gating
 from radiomicnet_md.engine.program import (
+    CHANNEL_BITS,
     CODE_BITS,
     HIDDEN,
     LIMIT,
@@ -36,7 +37,7 @@ from radiomicnet_md.engine.program import (
     Gate,
     Operation,
     Up,
-    bound,
+    prove,
 )
 from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md.model.blocks import ConvNorm, InvertedResidual
@@ -47,11 +48,11 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A program with its integer tensors and, for each convolution, the bits its largest sum can need."""
+    """A program with its integer tensors and, for each convolution, the largest sum that it can reach."""
 
     operations: tuple[Operation, ...]
     tensors: Arrays
-    bits: dict[str, float]
+    sums: dict[str, int]
 
 
 class _Builder:
@@ -73,7 +74,9 @@ class _Builder:
     def norm(self, block: ConvNorm, source: str, target: str, scale_class: str | None = None) -> str:
         convolution, normalise = block[0], block[1]
         if not (isinstance(convolution, nn.Conv2d) and isinstance(normalise, nn.BatchNorm2d)):
-            raise ConfigurationError("E-LOCK-SHAPE", f"{target} is no convolution with normalisation", remedy="lock only PixelNetwork")
+            raise ConfigurationError(
+                "E-LOCK-SHAPE", f"{target} is no convolution with normalisation", remedy="lock only PixelNetwork"
+            )
         self.weights[target] = _fold(convolution, normalise)
         return self.conv(convolution, source, target, STREAM if block.linear else HIDDEN, scale_class or target)
 
@@ -92,7 +95,9 @@ class _Builder:
 def _fold(convolution: nn.Conv2d, normalise: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     mean, variance = normalise.running_mean, normalise.running_var
     if mean is None or variance is None:
-        raise ConfigurationError("E-LOCK-STATS", "a normalisation has no statistics", remedy="train with running statistics")
+        raise ConfigurationError(
+            "E-LOCK-STATS", "a normalisation has no statistics", remedy="train with running statistics"
+        )
     factor = normalise.weight.detach().double() / torch.sqrt(variance.double() + normalise.eps)
     weight = convolution.weight.detach().double() * factor[:, None, None, None]
     return weight, normalise.bias.detach().double() - mean.double() * factor
@@ -100,20 +105,21 @@ def _fold(convolution: nn.Conv2d, normalise: nn.BatchNorm2d) -> tuple[Tensor, Te
 
 def _build(network: PixelNetwork) -> _Builder:
     """The program of a pixel network; the names of its tensors follow the paper's levels."""
-    b, trunk = _Builder(), network.trunk
-    first, block = trunk.stem[0], trunk.stem[1]
+    b = _Builder()
+    trunk: Any = network.trunk  # ModuleList does not know the type of its parts
+    first, block = trunk.stem
     # The stem's residual block adds to a ReLU output: both share one class, and the sum its clamp.
-    x = b.norm(first, "image", "stem", "level0")  # type: ignore[arg-type]
-    skips = [b.residual(block, x, "level0", "level0")]  # type: ignore[arg-type]
+    x = b.norm(first, "image", "stem", "level0")
+    skips = [b.residual(block, x, "level0", "level0")]
     for i, level in enumerate(trunk.encoder, start=1):
         x = skips[-1]
-        for j, part in enumerate(level):  # type: ignore[arg-type]
+        for j, part in enumerate(level):
             x = b.residual(part, x, f"level{i}.{j}", f"level{i}")
         skips.append(x)
     y = skips.pop()
     for i in reversed(range(len(skips))):
-        gate: Any = trunk.gates[i]
-        y = b.norm(trunk.narrow[i], y, f"narrow{i}", f"decoder{i}")  # type: ignore[arg-type]
+        gate = trunk.gates[i]
+        y = b.norm(trunk.narrow[i], y, f"narrow{i}", f"decoder{i}")
         b.operations.append(Up(y, f"up{i}"))
         b.classes[f"up{i}"] = f"decoder{i}"
         reduced = b.conv(gate.reduce, skips[i], f"reduce{i}", STREAM, f"reduce{i}")
@@ -121,7 +127,7 @@ def _build(network: PixelNetwork) -> _Builder:
         b.operations.append(Gate(skips[i], spatial, f"gated{i}", i))
         b.classes[f"gated{i}"] = f"decoder{i}"
         y = b.add(f"up{i}", f"gated{i}", f"sum{i}", f"decoder{i}")
-        y = b.residual(trunk.decoder[i], y, f"decoder{i}", f"decoder{i}")  # type: ignore[arg-type]
+        y = b.residual(trunk.decoder[i], y, f"decoder{i}", f"decoder{i}")
     y = b.norm(trunk.last, y, "last")
     b.conv(network.head.gate, y, "head", STREAM, "code")
     return b
@@ -165,7 +171,6 @@ def lock(network: PixelNetwork, batches: Iterable[tuple[Tensor, Tensor]]) -> Loc
     }
     scales["image"] = torch.full((2,), 1 / 255, dtype=torch.float64)
     tensors: Arrays = {}
-    bits: dict[str, float] = {}
     limits = {"image": 255}
     for operation in b.operations:
         target = operation.target
@@ -175,14 +180,11 @@ def lock(network: PixelNetwork, batches: Iterable[tuple[Tensor, Tensor]]) -> Loc
             out = scales[name] if name != "code" else torch.full((1,), 2.0**-CODE_BITS, dtype=torch.float64)
             one = _quantise(b.weights[target], scales[b.classes[operation.source]], out, operation, limits)
             tensors |= {f"{target}.{part}": array for part, array in one.items()}
-            reach = bound(one["weight"], one["bias"], limits[operation.source])
-            if reach >= LIMIT:
-                raise ConfigurationError("E-LOCK-BOUND", f"a sum of {target} can reach {reach}", remedy="use fewer weight bits")
-            bits[target] = round(float(np.log2(max(reach, 1))), 2)
         elif isinstance(operation, Gate):
             ratio = scales[b.classes[operation.source]] / scales[name]
-            tensors[f"{target}.scale"] = (ratio * 2.0 ** -(SIGMOID_BITS + 12)).numpy().astype(np.float32)
-    return Locked(tuple(b.operations), tensors | _gating(network), bits)
+            tensors[f"{target}.scale"] = (ratio * 2.0 ** -(SIGMOID_BITS + CHANNEL_BITS)).numpy().astype(np.float32)
+    operations = tuple(b.operations)
+    return Locked(operations, tensors | _gating(network), prove(operations, tensors))
 
 
 def _quantise(

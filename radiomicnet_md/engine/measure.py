@@ -65,7 +65,7 @@ class Measured:
 
 def measure(source: NDArray[np.uint8], preprocessing: Preprocessing) -> Measured:
     """Measure a grey image (rows, columns) of any size."""
-    levels = resample.shrink(source, *resample.fit(*source.shape, GRID))
+    levels = resample.shrink(source, *resample.fit(source.shape[0], source.shape[1], GRID))
     grey = levels >> np.uint8(preprocessing.shift)
     codes = lbp.codes(levels)
     stacks = []

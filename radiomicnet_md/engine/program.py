@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiomicnet_md.errors import IntegrityError
+
 LIMIT = 1 << 24  # integers below this magnitude are exact in float32
 HIDDEN = (0, 1023)  # clamp after a ReLU
 STREAM = (-1023, 1023)  # clamp of linear outputs and of sums
@@ -32,7 +34,7 @@ TABLE_BITS = 10  # a head table value of 1.0 is 2**10; GATE_BITS + TABLE_BITS = 
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """``clamp(round((w ∗ x + b) · m))`` with same padding; tensors ``<target>.weight|bias|scale``."""
+    """``clamp(round((w * x + b) · m))`` with same padding; tensors ``<target>.weight|bias|scale``."""
 
     source: str
     target: str
@@ -96,7 +98,28 @@ def last_uses(operations: tuple[Operation, ...]) -> list[tuple[str, ...]]:
     return dropped[::-1]
 
 
-def bound(weight: NDArray[np.integer], bias: NDArray[np.integer], largest: int) -> int:
-    """Largest magnitude any sum of the convolution can reach when its inputs stay within ``largest``."""
-    magnitude = np.abs(weight.astype(np.int64)).reshape(weight.shape[0], -1).sum(1) * largest
-    return int((magnitude + np.abs(bias.astype(np.int64))).max())
+def largest_sums(operations: tuple[Operation, ...], tensors: Tensors) -> dict[str, int]:
+    """For each convolution the largest magnitude that any of its sums can reach, from weights and clamps alone."""
+    limits = {"image": 255}
+    sums: dict[str, int] = {}
+    for operation in operations:
+        limits[operation.target] = STREAM[1]
+        if isinstance(operation, Conv):
+            limits[operation.target] = max(abs(operation.low), abs(operation.high))
+            weight, bias = (tensors[f"{operation.target}.{part}"].astype(np.int64) for part in ("weight", "bias"))
+            reach = np.abs(weight).reshape(weight.shape[0], -1).sum(1) * limits[operation.source] + np.abs(bias)
+            sums[operation.target] = int(reach.max())
+    return sums
+
+
+def prove(operations: tuple[Operation, ...], tensors: Tensors) -> dict[str, int]:
+    """The largest sums, all below :data:`LIMIT`; raises :class:`IntegrityError` where one is not."""
+    sums = largest_sums(operations, tensors)
+    for target, reach in sums.items():
+        if reach >= LIMIT:
+            raise IntegrityError(
+                "E-BOUND",
+                f"a sum of layer {target} can reach {reach}, beyond what float32 holds exactly",
+                remedy="build the release again; no such release may run",
+            )
+    return sums

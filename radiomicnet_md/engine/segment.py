@@ -57,7 +57,7 @@ class Engine:
     def __init__(self, files: Mapping[str, bytes]) -> None:
         """Build everything from the bytes of a verified release."""
         _refuse_lossy_arithmetic()
-        from safetensors.numpy import load  # noqa: PLC0415 - not needed where no engine runs
+        from safetensors.numpy import load
 
         tables = json.loads(files[TABLES])
         tensors = load(files[WEIGHTS])
@@ -67,6 +67,10 @@ class Engine:
         self._thresholds = np.array([[float.fromhex(t) for t in row] for row in tables["thresholds"]])
         self.program = program.from_json(tables["program"])
         self.tensors = tensors
+        if program.prove(self.program, tensors) != tables["largest_sums"]:
+            raise IntegrityError(
+                "E-BOUND", "the stored bounds are not those of the weights", remedy="build the release again"
+            )
         self.spatial = np.array(tables["spatial"], dtype=np.int64)
         self._network = TorchEngine(self.program, tensors, self.spatial)
         self._gating = gating.Gating(
@@ -92,12 +96,15 @@ class Engine:
         """The engine of a verified release."""
         return cls(release.files)
 
+    def factors(self, values: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+        """What the thirteen values (13,) let through: the channel factors of each gate."""
+        return self._gating.factors(self._gating.vector(values))
+
     def propose(self, source: NDArray[np.uint8]) -> Proposal:
         """Measure an image (rows, columns) and gather its pixel evidence."""
         measured = measure.measure(source, self._preprocessing)
         codes = measure.encode(measured.maps, self._thresholds)
-        factors = self._gating.factors(self._gating.vector(measured.paper))
-        raw = self._network.run(measure.canvas(measured.levels), factors)
+        raw = self._network.run(measure.canvas(measured.levels), self.factors(measured.paper))
         rows, columns = codes.shape[1:]
         output = np.ascontiguousarray(raw["output"][:, :rows, :columns])
         evidence = contributions.attribute(self.head, output, codes)
@@ -180,7 +187,9 @@ def load_array(data: bytes) -> NDArray[np.uint8]:
 def _check_sum(region: Region) -> None:
     if region.score != region.intercept + sum(region.terms.values()):
         raise IntegrityError(
-            "E-COMPLETENESS", "a region's terms do not add up to its score", remedy="report the defect; do not use the result"
+            "E-COMPLETENESS",
+            "a region's terms do not add up to its score",
+            remedy="report the defect; do not use the result",
         )
 
 
@@ -197,7 +206,7 @@ def _lesion(
 
 
 def _refuse_lossy_arithmetic() -> None:
-    """oneDNN may be told to compute float32 in bfloat16; then no sum would be exact."""
+    """A setting can make oneDNN compute float32 in bfloat16; then no sum would be exact."""
     mode = os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT")
     if mode.upper() != "STRICT":
         raise ConfigurationError(

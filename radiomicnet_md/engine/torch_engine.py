@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
 from radiomicnet_md.engine.program import HIDDEN, STREAM, Add, Conv, Gate, Operation, Tensors, Up, last_uses
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class TorchEngine:
@@ -20,15 +19,10 @@ class TorchEngine:
 
     def __init__(self, operations: tuple[Operation, ...], tensors: Tensors, sigmoid: NDArray[np.integer]) -> None:
         """Convert every tensor to float32 once; ``sigmoid`` is the spatial table over codes −511 … 511."""
-        import torch  # noqa: PLC0415 - seconds to import
-
-        self._torch = torch
         self._operations = operations
         self._drop = last_uses(operations)
         self._sigmoid = torch.from_numpy(np.array(sigmoid, dtype=np.float32))
-        self._tensors = {
-            name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in tensors.items()
-        }
+        self._tensors = {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in tensors.items()}
 
     def run(self, image: NDArray[np.uint8], factors: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
         """Evaluate one image.
@@ -37,7 +31,6 @@ class TorchEngine:
         :param factors: channel factors of each gate, 2**-CHANNEL_BITS
         :returns: ``output`` (channels, H/2, W/2) and ``spatial0`` …: the spatial codes of each gate
         """
-        torch = self._torch
         values: dict[str, Tensor] = {"image": torch.from_numpy(image.astype(np.float32))[None]}
         kept: dict[str, NDArray[np.int64]] = {}
         with torch.inference_mode():
@@ -50,10 +43,7 @@ class TorchEngine:
         kept["output"] = _integers(values[self._operations[-1].target])
         return kept
 
-    def _apply(
-        self, operation: Operation, values: dict[str, Tensor], factors: Sequence[NDArray[np.int64]]
-    ) -> Tensor:
-        functional = self._torch.nn.functional
+    def _apply(self, operation: Operation, values: dict[str, Tensor], factors: Sequence[NDArray[np.int64]]) -> Tensor:
         match operation:
             case Conv(source, target, stride, groups, low, high):
                 weight = self._tensors[f"{target}.weight"]
@@ -73,7 +63,7 @@ class TorchEngine:
                 return functional.interpolate(values[source], scale_factor=2.0, mode="nearest")
             case Gate(source, spatial, target, index):
                 attention = self._sigmoid[(values[spatial] + (len(self._sigmoid) // 2)).long()]
-                factor = self._torch.from_numpy(factors[index].astype(np.float32)) * self._tensors[f"{target}.scale"]
+                factor = torch.from_numpy(factors[index].astype(np.float32)) * self._tensors[f"{target}.scale"]
                 return (values[source] * attention).mul_(factor[:, None, None]).round_().clamp_(-HIDDEN[1], HIDDEN[1])
 
 

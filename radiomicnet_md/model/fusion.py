@@ -52,6 +52,9 @@ def _interpolation() -> Tensor:
 class AdditiveHead(nn.Module):
     """Decoder features (B, 16, H, W) and codes (B, names · scales, H, W) to evidence (B, 1, H, W)."""
 
+    usual: Tensor
+    hats: Tensor
+
     def __init__(self, channels: int, names: int, scales: int) -> None:
         """Build gates, tables and bias; codes are ordered by scale, then name."""
         super().__init__()
@@ -72,7 +75,7 @@ class AdditiveHead(nn.Module):
     def forward(self, features: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Evidence z (B, 1, H, W) and the unbounded rest r (B, 1, H, W), which training also supervises."""
         outputs = self.gate(features).float()  # (B, names + 1, H, W)
-        spoken = _Lookup.apply(self.tables(), codes)  # (B, M, H, W)
+        spoken = _Lookup.apply(self.tables(), codes)  # type: ignore[no-untyped-call]  # (B, M, H, W)
         spoken = spoken.reshape(codes.shape[0], self.scales, self.names, *codes.shape[2:]).sum(1)
         named = (2 * torch.sigmoid(outputs[:, :-1]) * spoken).sum(1, keepdim=True)
         rest = outputs[:, -1:]

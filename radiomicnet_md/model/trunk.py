@@ -33,9 +33,7 @@ class Trunk(nn.Module):
         self.stem = nn.Sequential(
             ConvNorm(INPUTS, WIDTHS[0], 3, stride=2), InvertedResidual(WIDTHS[0], WIDTHS[0], kernel=3, expansion=1)
         )
-        self.encoder = nn.ModuleList(
-            _level(WIDTHS[i - 1], WIDTHS[i], DEPTHS[i]) for i in range(1, len(WIDTHS))
-        )
+        self.encoder = nn.ModuleList(_level(WIDTHS[i - 1], WIDTHS[i], DEPTHS[i]) for i in range(1, len(WIDTHS)))
         self.gates = nn.ModuleList(RadiomicsAttentionGate(w) for w in WIDTHS[:-1])
         self.narrow = nn.ModuleList(ConvNorm(WIDTHS[i + 1], WIDTHS[i], linear=True) for i in range(len(WIDTHS) - 1))
         self.decoder = nn.ModuleList(

@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     run.add_argument("--until", choices=("pixel", "folds", "release"), default="release")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    from radiomicnet_md_training import pipeline  # noqa: PLC0415 - torch loads only for work
+    from radiomicnet_md_training import pipeline
 
     try:
         pipeline.run(arguments.recipe, arguments.data, arguments.out, arguments.lock, until=arguments.until)

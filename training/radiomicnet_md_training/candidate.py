@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save
 from torch import Tensor
 
@@ -19,16 +20,13 @@ from radiomicnet_md_training import pixel
 from radiomicnet_md_training.prepare import Prepared
 from radiomicnet_md_training.recipe import Recipe
 
-CALIBRATION_CASES = 64  # every so-manieth training case sets the scales of the integers
+CALIBRATION_CASES = 64  # about so many, evenly spread over the training cases, set the scales of the integers
 NO_REGIONS: dict[str, Any] = {"intercept": 0, "terms": {}}
 
 
-def files(
-    network: PixelNetwork, prepared: Prepared, recipe: Recipe, region: dict[str, Any]
-) -> tuple[dict[str, bytes], dict[str, float]]:
-    """The deciding files, and the bits that each convolution's largest sum can need."""
-    train = prepared.of("train")
-    chosen = train[:: max(1, len(train) // CALIBRATION_CASES)]
+def files(network: PixelNetwork, prepared: Prepared, recipe: Recipe, region: dict[str, Any]) -> dict[str, bytes]:
+    """The deciding files, by name."""
+    chosen = _calibration_index(prepared)
     batches: list[tuple[Tensor, Tensor]] = []
     for start in range(0, len(chosen), 8):
         batch = pixel.gather(prepared, chosen[start : start + 8])
@@ -38,6 +36,7 @@ def files(
     phi = np.rint(head.tables().detach().double().numpy() * 2**program.TABLE_BITS).astype(int)
     content = {
         "program": program.to_json(locked.operations),
+        "largest_sums": locked.sums,
         "thresholds": [[t.hex() for t in row] for row in prepared.thresholds.tolist()],
         "values": {
             "mean": [v.hex() for v in prepared.mean.tolist()],
@@ -59,9 +58,19 @@ def files(
         segment.TABLES: as_json(content),
         segment.PREPROCESSING: as_json(recipe.measuring.to_json()),
         segment.ACCEPTANCE: Limits().to_json().encode(),
-    }, locked.bits
+    }
 
 
-def as_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def calibration(prepared: Prepared) -> list[str]:
+    """Names of the training cases that set the scales."""
+    return [prepared.names[i] for i in _calibration_index(prepared)]
+
+
+def _calibration_index(prepared: Prepared) -> NDArray[np.int64]:
+    train = prepared.of("train")
+    return train[:: max(1, len(train) // CALIBRATION_CASES)]
+
+
+def as_json(value: Any) -> bytes:  # noqa: ANN401
     """Sorted, compact, ending in a newline."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"

@@ -41,7 +41,7 @@ class Dataset:
     masks: NDArray[np.uint8]  # (N, GRID, GRID): 255 times the covered share of the pixel
     sizes: NDArray[np.int64]  # (N, 2): rows and columns of the content on the working grid
     paper: NDArray[np.float64]  # (N, 13)
-    maps: NDArray[np.float32]  # (N, M, GRID/2, GRID/2), NaN outside
+    maps: NDArray[np.float64]  # (N, M, GRID/2, GRID/2), NaN outside
     digests: tuple[str, ...]  # SHA-256 of each image file and mask file, in order
 
     def select(self, split: str) -> NDArray[np.int64]:
@@ -53,7 +53,11 @@ def read_cases(folder: Path, splits: tuple[str, ...]) -> tuple[Case, ...]:
     """The cases of the given splits; refuses duplicate names and groups that span two splits."""
     table = folder / "splits.csv"
     if not table.is_file():
-        raise ConfigurationError("E-DATA-LAYOUT", "no splits.csv in the data folder", remedy="lay the data out as in docs/how-to/train-your-own.md")
+        raise ConfigurationError(
+            "E-DATA-LAYOUT",
+            "no splits.csv in the data folder",
+            remedy="lay the data out as in docs/how-to/train-your-own.md",
+        )
     with table.open(newline="", encoding="utf-8") as stream:
         cases = [Case(row["id"], row["split"], row["group"]) for row in csv.DictReader(stream)]
     if len({case.name for case in cases}) != len(cases):
@@ -71,7 +75,7 @@ def read_cases(folder: Path, splits: tuple[str, ...]) -> tuple[Case, ...]:
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
     """An image file as grey levels (rows, columns); colour is averaged with ITU-R 601 weights in integers."""
-    import SimpleITK as sitk  # noqa: PLC0415, N813 - heavy, and absent where only training arrays are used
+    import SimpleITK as sitk  # noqa: N813 - its usual name
 
     array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
     if array.ndim == 3:  # noqa: PLR2004
@@ -87,11 +91,19 @@ def load(folder: Path, splits: tuple[str, ...], preprocessing: measure.Preproces
         files = [folder / kind / f"{case.name}.png" for kind in ("images", "masks")]
         for file in files:
             if not file.is_file():
-                raise InputError("E-DATA-MISSING", f"case {case.name} has no {file.parent.name} file", remedy="add it or remove the row")
+                raise InputError(
+                    "E-DATA-MISSING",
+                    f"case {case.name} has no {file.parent.name} file",
+                    remedy="add it or remove the row",
+                )
             digests.append(hashlib.sha256(file.read_bytes()).hexdigest())
         grey, mask = read_grey(files[0]), read_grey(files[1])
         if grey.shape != mask.shape:
-            raise InputError("E-DATA-SIZE", f"case {case.name}: mask and image differ in size", remedy="redraw the mask on the image's grid")
+            raise InputError(
+                "E-DATA-SIZE",
+                f"case {case.name}: mask and image differ in size",
+                remedy="redraw the mask on the image's grid",
+            )
         measured = measure.measure(grey, preprocessing)
         rows, columns = measured.levels.shape
         covered = np.zeros((GRID, GRID), dtype=np.uint8)

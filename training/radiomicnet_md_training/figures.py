@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from radiomicnet_md.engine import decide, resample
+from radiomicnet_md.engine import decide, record, resample
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md_training import dataset
 from radiomicnet_md_validation.metrics import dice, iou
@@ -25,7 +25,6 @@ def evaluate(engine: Engine, data: Path, split: str) -> dict[str, Any]:
         decision = engine.decide(grey, None)
         fixed = decide.upsample(decision.logit, *decision.levels.shape) >= 0
         plain = resample.enlarge_mask(fixed, *grey.shape)
-        certified = np.abs(decision.bias + decision.contributions.sum(0)) > decision.rho
         rows.append(
             {
                 "lesion": bool(truth.any()),
@@ -33,8 +32,8 @@ def evaluate(engine: Engine, data: Path, split: str) -> dict[str, Any]:
                 "iou": iou(decision.mask, truth),
                 "fixed": dice(plain, truth),
                 "empty": not decision.mask.any(),
-                "certified": float(certified.mean()),
-                "named": named_share(decision.contributions.sum(0), decision.logit),
+                "certified": record.certified(decision) / decision.logit.size,
+                "named": _share(*record.named_share(decision)),
             }
         )
     lesions = [row for row in rows if row["lesion"]]
@@ -60,8 +59,5 @@ def mean(rows: list[dict[str, Any]], key: str) -> float:
     return float(np.mean([row[key] for row in rows])) if rows else 0.0
 
 
-def named_share(named: Any, logit: Any) -> float:  # noqa: ANN401 - int64 arrays (h2, w2)
-    """Covariance of the centred named sum with the logit over the logit's variance, over the image."""
-    a, b = named.astype(float).ravel(), logit.astype(float).ravel()
-    spread = float(np.var(b))
-    return float(np.mean((a - a.mean()) * (b - b.mean())) / spread) if spread else 0.0
+def _share(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else 0.0

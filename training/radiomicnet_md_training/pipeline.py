@@ -37,15 +37,13 @@ def run(recipe_file: Path, data: Path, out: Path, lock: Path, *, until: str) -> 
         rest = np.setdiff1d(train, held_out)
         part = pixel.train(prepared, rest, shorter, settings.seed + 1 + number, out / f"fold{number}")
         if until != "folds":
-            files, _ = candidate.files(part.network, prepared, settings, candidate.NO_REGIONS)
+            files = candidate.files(part.network, prepared, settings, candidate.NO_REGIONS)
             proposals += region.propose(Engine(files), prepared, held_out, number)
     if until == "folds":
         return
     tables, report = region.fit(proposals, settings.region)
     log.info("region tables, out of fold: %s", report)
-    material = release.Material(
-        settings, digest, prepared, whole.network, whole.curve, tables, report, data, lock
-    )
+    material = release.Material(settings, digest, prepared, whole.network, whole.curve, tables, report, data, lock)
     folder = release.build(material, out / "release")
     log.info("release %s", folder)
 
@@ -61,6 +59,8 @@ def _same_recipe(out: Path, digest: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if mark.is_file() and mark.read_text().strip() != digest:
         raise ConfigurationError(
-            "E-RECIPE-CHANGED", "the folder holds a run of another recipe", remedy="use another --out, or remove the folder"
+            "E-RECIPE-CHANGED",
+            "the folder holds a run of another recipe",
+            remedy="use another --out, or remove the folder",
         )
     mark.write_text(digest + "\n")

@@ -76,13 +76,13 @@ def train(prepared: Prepared, index: NDArray[np.int64], settings: Pixel, seed: i
         optimiser, settings.rate, total_steps=steps * settings.epochs, pct_start=0.15
     )
     state: dict[str, Any] = {"epoch": 0, "curve": []}
-    parts = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
+    parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
     last = folder / "last.pt"
     if last.is_file():
-        kept = torch.load(last, weights_only=True)
+        kept = torch.load(last, weights_only=True)  # noqa: TID251 - our own checkpoint, tensors only
         state = kept["state"]
         for name, part in parts.items():
-            part.load_state_dict(kept[name])  # type: ignore[attr-defined]
+            part.load_state_dict(kept[name])
     folder.mkdir(parents=True, exist_ok=True)
     begun, first = time.monotonic(), state["epoch"]
     for epoch in range(first, settings.epochs):
@@ -98,10 +98,12 @@ def train(prepared: Prepared, index: NDArray[np.int64], settings: Pixel, seed: i
             _follow(average, network, settings.average)
         state = {"epoch": epoch + 1, "curve": [*state["curve"], total / steps]}
         partial = last.with_suffix(".partial")
-        torch.save({"state": state, **{n: p.state_dict() for n, p in parts.items()}}, partial)  # type: ignore[attr-defined]
+        torch.save({"state": state, **{n: p.state_dict() for n, p in parts.items()}}, partial)
         partial.replace(last)
         left = (time.monotonic() - begun) / (epoch + 1 - first) * (settings.epochs - epoch - 1)
-        log.info("%s epoch %d/%d loss %.4f, %d min left", folder.name, epoch + 1, settings.epochs, total / steps, left / 60)
+        log.info(
+            "%s epoch %d/%d loss %.4f, %d min left", folder.name, epoch + 1, settings.epochs, total / steps, left / 60
+        )
     return Run(average.eval().to("cpu"), state["curve"])
 
 

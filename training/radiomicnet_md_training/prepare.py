@@ -66,7 +66,8 @@ def _save(kept: Path, data: dataset.Dataset) -> None:
         inside = np.isfinite(maps[0])
         rows, columns = int(inside.any(1).sum()), int(inside.any(0).sum())
         codes[i, :, :rows, :columns] = measure.encode(maps[:, :rows, :columns], thresholds)
-    counts = np.stack([np.bincount(codes[train, m].ravel(), minlength=65)[:64] for m in range(codes.shape[1])])
+    seen = np.moveaxis(codes[train], 1, 0)  # (M, N, GRID/2, GRID/2)
+    counts = np.stack([np.bincount(one.ravel(), minlength=measure.OUTSIDE + 1)[: measure.OUTSIDE] for one in seen])
     texts = {
         "names": [case.name for case in data.cases],
         "splits": [case.split for case in data.cases],

@@ -69,4 +69,6 @@ def read(path: Path) -> tuple[Recipe, str]:
     try:
         return Recipe.model_validate(yaml.safe_load(data)), hashlib.sha256(data).hexdigest()
     except (ValidationError, yaml.YAMLError) as error:
-        raise ConfigurationError("E-RECIPE", f"the recipe is not valid: {error}", remedy="compare it with training/recipes/locked.yaml") from error
+        raise ConfigurationError(
+            "E-RECIPE", f"the recipe is not valid: {error}", remedy="compare it with training/recipes/locked.yaml"
+        ) from error

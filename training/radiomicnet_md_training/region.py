@@ -101,8 +101,8 @@ def fit(proposals: list[Proposals], settings: Region) -> tuple[dict[str, Any], d
     return _tables(_machine(settings, seen, targets), offset), report
 
 
-def _machine(settings: Region, proposals: list[Proposals], targets: dict[int, NDArray[np.float64]]) -> Any:  # noqa: ANN401
-    from interpret.glassbox import ExplainableBoostingRegressor  # noqa: PLC0415 - heavy
+def _machine(settings: Region, proposals: list[Proposals], targets: dict[int, NDArray[np.float64]]) -> Any:  # noqa: ANN401 - the library is not typed
+    from interpret.glassbox import ExplainableBoostingRegressor
 
     model = ExplainableBoostingRegressor(
         feature_names=list(VALUE_NAMES),
@@ -138,7 +138,7 @@ def _mean(values: list[float]) -> float:
     return float(np.mean(values))
 
 
-def _tables(model: Any, offset: float) -> dict[str, Any]:  # noqa: ANN401
+def _tables(model: Any, offset: float) -> dict[str, Any]:  # noqa: ANN401 - the library is not typed
     """The machine as integer tables: ``x >= edge`` counts edges; scores in 2**-SCORE_BITS."""
     terms: dict[str, Any] = {}
     for name, cuts, scores in zip(VALUE_NAMES, model.bins_, model.term_scores_, strict=True):

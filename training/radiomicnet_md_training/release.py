@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from radiomicnet_md_audit import sign
 
 from radiomicnet_md import phantom
 from radiomicnet_md.engine import release, segment
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.model.network import PixelNetwork, parameters
+from radiomicnet_md_audit import sign
 from radiomicnet_md_training import candidate, figures
 from radiomicnet_md_training.prepare import Prepared
 from radiomicnet_md_training.recipe import Recipe
@@ -62,12 +62,12 @@ def golden() -> dict[str, NDArray[np.uint8]]:
 
 def build(material: Material, out: Path) -> Path:
     """Write and sign ``out/<version>`` and ``out/release_key.pem``; returns the release's folder."""
-    files, bits = candidate.files(material.network, material.prepared, material.recipe, material.region)
+    files = candidate.files(material.network, material.prepared, material.recipe, material.region)
     engine = Engine(files)
     inputs = golden()
     files |= {f"golden/{name}.npy": _npy(array) for name, array in inputs.items()}
     files[segment.ANSWERS] = candidate.as_json(engine.answers(inputs))
-    files["calibration.json"] = candidate.as_json({"bits_of_the_largest_sum": bits, "limit_bits": 24})
+    files["calibration.json"] = candidate.as_json(_calibration(material))
     files["model_card.json"] = candidate.as_json(_card(material, engine))
     files["training_record.json"] = candidate.as_json(_record(material))
     key = sign.generate()
@@ -82,6 +82,13 @@ def build(material: Material, out: Path) -> Path:
     release.write(folder, files, header, key)
     (out / release.PINNED_KEY.name).write_bytes(key.public.to_pem())
     return folder
+
+
+def _calibration(material: Material) -> dict[str, Any]:
+    return {
+        "cases": candidate.calibration(material.prepared),
+        "rule": "scale of a channel: the largest magnitude over these training cases / 1023",
+    }
 
 
 def _npy(array: NDArray[np.uint8]) -> bytes:

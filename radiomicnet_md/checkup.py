@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything this device needs is looked at once, and whatever is missing comes with its remedy.
+
+Rules of this module:
+
+- A check looks and changes nothing: no record is written, no file repaired.
+- A check ends in a :class:`Finding`, whatever happens in it; one failure does not hide the next.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from radiomicnet_md.config import Settings
+from radiomicnet_md.engine.installation import DEPENDENCIES
+from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
+from radiomicnet_md.errors import Problem
+from radiomicnet_md.home import open_home, use_private_cache
+
+TORCH = "2.13.0"  # the version the release was made and tested with
+PYTHON = ((3, 11), (3, 14))  # from, to before
+FREE_BYTES = 1 << 30  # on the disk of the home: some hundred cases
+OPTIONAL = {"highdicom": "dicom", "matplotlib": "report"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was seen, and what to do when it is not as it should be."""
+
+    name: str
+    ok: bool
+    seen: str
+    remedy: str = ""
+
+
+Seen = tuple[bool, str, str]  # ok, what was seen, remedy
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Run every check, in the order in which a failure of one explains failures of the next."""
+    checks: dict[str, Callable[[Settings], Seen]] = {
+        "python": _python,
+        "machine": _machine,
+        "torch": _torch,
+        "packages": _packages,
+        "optional parts": _optional,
+        "release": _release,
+        "known answers": _answers,
+        "home": _home,
+        "keys": _keys,
+        "log": _log,
+        "anchor": _anchor,
+        "disk": _disk,
+        "threads": _threads,
+    }
+    for name, look in checks.items():
+        try:
+            ok, seen, remedy = look(settings)
+        except Problem as problem:
+            ok, seen, remedy = False, f"{problem} [{problem.code}]", problem.remedy
+        except Exception as error:  # noqa: BLE001 -- one failing check must not hide the others
+            ok, seen, remedy = False, f"{type(error).__name__}: {error}", "Report this as a defect."
+        yield Finding(name, ok, seen, "" if ok else remedy)
+
+
+def _python(settings: Settings) -> Seen:
+    del settings
+    held = PYTHON[0] <= sys.version_info[:2] < PYTHON[1]
+    return held, platform.python_version(), "Use Python 3.11, 3.12 or 3.13."
+
+
+def _machine(settings: Settings) -> Seen:
+    del settings
+    seen = f"{platform.system()} {platform.machine()}, {sys.byteorder}-endian"
+    return platform.system() == "Linux" and sys.maxsize > 1 << 32, seen, "Use a 64-bit Linux."
+
+
+def _torch(settings: Settings) -> Seen:
+    del settings
+    version = metadata.version("torch")
+    return version.split("+")[0] == TORCH, version, f"Install torch=={TORCH}; the release was tested with it."
+
+
+def _packages(settings: Settings) -> Seen:
+    del settings
+    absent = [name for name in DEPENDENCIES if not _installed(name)]
+    seen = f"{', '.join(absent)} absent" if absent else f"{len(DEPENDENCIES)} present"
+    return not absent, seen, "Install the package again: make setup"
+
+
+def _optional(settings: Settings) -> Seen:
+    del settings
+    absent = [f"{name} ({extra})" for name, extra in OPTIONAL.items() if not _installed(name)]
+    seen = f"{', '.join(absent)} absent" if absent else "DICOM output and pictures"
+    return not absent, seen, "pip install 'radiomicnet-md[dicom,report]'"
+
+
+def _release(settings: Settings) -> Seen:
+    release = _open_release(settings)
+    return True, f"{release.id} {release.version}, {len(release.files)} files as signed", ""
+
+
+def _answers(settings: Settings) -> Seen:
+    if (settings.home / "home.yaml").exists():
+        use_private_cache(settings.home)
+    from radiomicnet_md.engine.segment import Engine
+
+    Engine.load(_open_release(settings)).known_answer_test()
+    return True, "every stage digest as recorded in the release", ""
+
+
+def _home(settings: Settings) -> Seen:
+    home = open_home(settings.home)
+    kind = "clinical, not qualified: refuses to decide" if home.clinical else "demonstration"
+    return True, f"{home.folder} ({kind})", ""
+
+
+def _keys(settings: Settings) -> Seen:
+    home = open_home(settings.home)
+    passphrase = home.passphrase()
+    home.vault_key(passphrase)
+    home.keys(passphrase)
+    return True, "engine, log and vault keys open" + (f" ({', '.join(home.stamps)})" if home.stamps else ""), ""
+
+
+def _log(settings: Settings) -> Seen:
+    from radiomicnet_md_audit.stored import verify_ledger
+
+    with open_home(settings.home).reading_ledger(settings.audit_db) as ledger:
+        report = verify_ledger(ledger, ledger.anchor_text())
+    seen = f"{report.size} entries, {len(report.findings)} findings"
+    return report.ok, seen, "Run: radiomicnet-md audit verify"
+
+
+def _anchor(settings: Settings) -> Seen:
+    anchor = open_home(settings.home).anchor
+    seen = f"{anchor} (same machine)" if anchor.is_file() else f"{anchor} is absent"
+    return anchor.is_file(), seen, "Restore the anchor from a copy; without it, a log set back would not be seen."
+
+
+def _disk(settings: Settings) -> Seen:
+    place = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    return free >= FREE_BYTES, f"{free / (1 << 30):.1f} GiB free for the home", "Free at least 1 GiB."
+
+
+def _threads(settings: Settings) -> Seen:
+    del settings
+    usable = len(os.sched_getaffinity(0))
+    return True, f"{usable} usable; the result does not depend on it", ""
+
+
+def _open_release(settings: Settings) -> Release:
+    return open_release(settings.release or default_folder(), keys=trusted_keys(*settings.release_keys))
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place where a file, the engine and the log meet: no record, no result.
+
+Rules of this module:
+
+- Every attempt ends in one record: RESULT, REFUSED or ERROR. Where it cannot be written, nothing else is.
+- Outputs are written after the log has taken the record, from the receipt it gave.
+- A device that may not decide (release broken, answers not the known ones, not qualified) still keeps its
+  log: each request is recorded with the reason, and the input is not decoded.
+- Values that may identify a person go no further than their salted commitments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radiomicnet_md import delivery, io, shelf
+from radiomicnet_md.delivery import Marks, Target
+from radiomicnet_md.engine import acceptance, record
+from radiomicnet_md.engine.record import Case, Maker, Outcome, Reason
+from radiomicnet_md.engine.state import Event, State, after
+from radiomicnet_md.errors import ExitCode, InputError, NotQualifiedError, Problem
+from radiomicnet_md.home import Home, note_fault
+from radiomicnet_md.image import Identity
+from radiomicnet_md_audit import statement
+
+if TYPE_CHECKING:
+    from radiomicnet_md.decision import Decision
+    from radiomicnet_md.engine.segment import Engine
+    from radiomicnet_md_audit.ledger import Ledger, Receipt
+
+CASES_BETWEEN_TESTS = 100  # the known-answer test runs at start and then this often
+ALGORITHM = "RadiomicNet-MD"
+
+_STATUS = {Outcome.RESULT: "accepted", Outcome.REFUSED: "refused", Outcome.ERROR: "error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every case of a process shares; made by :func:`radiomicnet_md.opening.open_desk`."""
+
+    home: Home
+    ledger: Ledger
+    vault_key: bytes
+    maker: Maker
+    engine: Engine | Problem  # the engine, or why no case may be decided here
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How far a case got before its record was written."""
+
+    case: Case
+    reading: io.Reading | None
+    salt: bytes
+    exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller is told about a case: the JSON line of the interface contract, and the exit code."""
+
+    status: str  # accepted, refused, error
+    record_id: str
+    log_index: int
+    reason: Reason | None
+    input: str
+    input_sha256: str | None
+    mask_sha256: str | None
+    contributions_sha256: str | None
+    outputs: tuple[str, ...]
+    regions: int | None  # how many were segmented; 0 is "no lesion found"
+    exit_code: ExitCode
+
+    def line(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {name: value for name, value in asdict(self).items() if name not in ("regions", "exit_code")}
+
+
+def segment_file(path: Path, desk: Desk, target: Target) -> Answer:
+    """Decide one file: the whole story.
+
+    Raises the ledger's :class:`Problem` when the record cannot be written; then nothing is left behind.
+    """
+    attempt = _attempt(path, desk, target)
+    staged = shelf.stage(desk.home.folder, attempt.case.record_id)
+    try:
+        _keep(staged, attempt, desk)
+        predicate = record.describe(attempt.case, desk.maker)
+        receipt = desk.ledger.append(record.statement(predicate))
+    except BaseException:
+        staged.discard()
+        raise
+    staged.publish()
+    answer = _answer(path, attempt, predicate, receipt)
+    if attempt.reading is None or attempt.case.decision is None:
+        return answer
+    try:
+        return replace(answer, outputs=_deliver(attempt, desk, receipt, target))
+    except Exception as error:  # noqa: BLE001 -- whatever it is: the record stands, and the caller learns both
+        reason, exit_code = _reason(error, desk.home)
+        return replace(answer, status="error", reason=reason, exit_code=exit_code)
+
+
+def expanded(paths: Sequence[Path]) -> list[Path]:
+    """The inputs that arguments stand for: a folder for the images in it, and a file for itself.
+
+    A folder that cannot be read or holds no image stands for itself too, so that its refusal is recorded.
+    """
+    return [inner for path in paths for inner in _inputs(path)]
+
+
+def segment_files(inputs: Sequence[Path], desk: Desk, out: Path, form: str | None = None) -> Iterator[Answer]:
+    """Decide files one after the other.
+
+    Two inputs of one name get the first digits of their digest into the names of their folders.
+    """
+    shared = {name for name, count in Counter(map(delivery.name_of, inputs)).items() if count > 1}
+    for number, path in enumerate(inputs):
+        if number and number % CASES_BETWEEN_TESTS == 0:
+            desk = retested(desk)
+        name = delivery.name_of(path)
+        digest = file_sha256(path) if name in shared else None
+        yield segment_file(path, desk, Target(out, f"{name}-{digest[:8]}" if digest else name, form))
+
+
+def exit_code(answers: Sequence[Answer]) -> ExitCode:
+    """0 when all were decided; one case's own code; 3 when some of several failed or were refused.
+
+    What stops the device itself (integrity, qualification) is told by its own code however many cases there
+    were, and so is any other reason outside the cases that stopped every one of them.
+    """
+    codes = {answer.exit_code for answer in answers} - {ExitCode.OK}
+    if not codes:
+        return ExitCode.OK
+    for code in (ExitCode.INTEGRITY, ExitCode.NOT_QUALIFIED):
+        if code in codes:
+            return code
+    alike = {answer.exit_code for answer in answers} == codes and len(codes) == 1
+    if alike and (len(answers) == 1 or ExitCode.INTENDED_USE not in codes):
+        return codes.pop()
+    return ExitCode.SOME_FAILED
+
+
+def retested(desk: Desk) -> Desk:
+    """The desk after another known-answer test; without engine when the answers are not the known ones any more."""
+    try:
+        if not isinstance(desk.engine, Problem):
+            desk.engine.known_answer_test()
+    except NotQualifiedError as problem:
+        return replace(desk, engine=problem, state=after(desk.state, Event.ANSWERS_FAILED))
+    return desk
+
+
+def commitments(identity: Identity, salt: bytes) -> dict[str, str]:
+    """HMAC-SHA256 of ``keyword NUL value`` under the record's salt, by keyword.
+
+    Whoever is given the salt and a value can check that the record is about it; without the salt even
+    a guessed value cannot be confirmed.
+    """
+    return {
+        keyword: hmac.new(salt, f"{keyword}\0{value}".encode(), hashlib.sha256).hexdigest()
+        for keyword, value in sorted(identity.values.items())
+    }
+
+
+def file_sha256(path: Path) -> str | None:
+    """Digest of a regular file's bytes; None when there is none that can be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def new_id() -> str:
+    """A record or request id: 128 random bits."""
+    return statement.record_id(secrets.token_bytes(16))
+
+
+def _attempt(path: Path, desk: Desk, target: Target) -> Attempt:
+    """Read, admit and decide; whatever goes wrong becomes the case's reason."""
+    case, reading, salt = Case(new_id(), new_id(), Outcome.ERROR), None, secrets.token_bytes(32)
+    try:
+        if isinstance(desk.engine, Problem):
+            case = replace(case, file_sha256=file_sha256(path))
+            raise desk.engine  # noqa: TRY301 -- one handler turns every failure into the case's reason
+        delivery.check(target)
+        reading = _read(path)
+        image, named = reading.image, commitments(reading.identity, salt)
+        case = replace(case, file_sha256=image.origin.file_sha256, image=image, commitments=named)
+        admitted = acceptance.admit(image, desk.engine.limits)
+        case = replace(case, checks=admitted.checks)
+        if isinstance(admitted, acceptance.Refused):
+            raise InputError(admitted.code, admitted.text, remedy=admitted.remedy)  # noqa: TRY301 -- the same
+        decision = desk.engine.decide(admitted.levels_source, image.spacing_mm)
+        _check_size(decision)
+    except Exception as error:  # noqa: BLE001 -- an attempt ends in a record, whatever ended it
+        reason, code = _reason(error, desk.home)
+        state = Outcome.REFUSED if isinstance(error, InputError | NotQualifiedError) else Outcome.ERROR
+        digest = case.file_sha256 or getattr(error, "file_sha256", None) or file_sha256(path)
+        return Attempt(replace(case, state=state, reason=reason, file_sha256=digest), reading, salt, code)
+    return Attempt(replace(case, state=Outcome.RESULT, decision=decision), reading, salt)
+
+
+def _check_size(decision: Decision) -> None:
+    if len(decision.chosen) > record.MOST_REGIONS:
+        raise InputError(
+            "E-SCREEN-REGIONS",
+            f"The mask would have {len(decision.chosen)} regions; more than {record.MOST_REGIONS} are not plausible.",
+            remedy="Look at the image: is it a B-mode frame of a breast, and of usual quality?",
+        )
+
+
+def _read(path: Path) -> io.Reading:
+    """The image; a folder that got this far holds none, which ``find_inputs`` says in its own words."""
+    if path.is_dir():
+        io.find_inputs(path)
+    return io.read(path)
+
+
+def _keep(staged: shelf.Staged, attempt: Attempt, desk: Desk) -> None:
+    """Stage what a replay and a reviewer need beside the record."""
+    case = attempt.case
+    if case.commitments:
+        staged.keep_salt(attempt.salt, desk.vault_key)
+    if case.image is not None and case.decision is not None:
+        staged.keep(shelf.array_bytes(case.image.pixels))
+        staged.keep(shelf.array_bytes(case.decision.contributions))
+        staged.keep(case.decision.mask.tobytes())
+        for detail in record.details(case.decision):
+            staged.keep(detail)
+
+
+def _deliver(attempt: Attempt, desk: Desk, receipt: Receipt, target: Target) -> tuple[str, ...]:
+    reading, decision, release = attempt.reading, attempt.case.decision, desk.maker.release
+    if reading is None or decision is None or release is None:
+        return ()
+    name = " ".join((ALGORITHM, release["id"], *(f"({stamp})" for stamp in desk.maker.stamps[:1])))
+    stamp = " · ".join(("not a cleared device", *desk.maker.stamps, f"record {receipt.record_id}"))
+    return delivery.deliver(reading, decision, receipt, target, Marks((name, release["version"]), stamp))
+
+
+def _answer(path: Path, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:
+    outputs = predicate["outputs"] or {}
+    return Answer(
+        status=_STATUS[attempt.case.state],
+        record_id=receipt.record_id,
+        log_index=receipt.index,
+        reason=attempt.case.reason,
+        input=os.fspath(path),
+        input_sha256=attempt.case.file_sha256,
+        mask_sha256=outputs.get("mask_sha256"),
+        contributions_sha256=outputs.get("contributions_sha256"),
+        outputs=(),
+        regions=None if attempt.case.decision is None else len(attempt.case.decision.chosen),
+        exit_code=attempt.exit_code,
+    )
+
+
+def _inputs(path: Path) -> Sequence[Path]:
+    try:
+        return io.find_inputs(path) if path.is_dir() else (path,)
+    except InputError:
+        return (path,)
+
+
+def _reason(error: Exception, home: Home) -> tuple[Reason, ExitCode]:
+    if isinstance(error, Problem):
+        return Reason(error.code, str(error), error.remedy), error.exit_code
+    note_fault(home.folder, error)
+    text = f"An unexpected {type(error).__name__} stopped this case; this is a defect."
+    return Reason("E-UNEXPECTED", text, "Report it with logs/errors.jsonl of the home."), ExitCode.UNEXPECTED

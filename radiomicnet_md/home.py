@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One folder holds the keys, the log, the artefacts and the vault of a device, and only its owner can read it.
+
+Rules of this module:
+
+- Folders are 0700 and files 0600 from the moment they exist; a home that others can read is not opened.
+- ``home.yaml`` is written last when a home is made and read first when it is opened. A home whose format
+  this version does not know is left alone.
+- Private keys are encrypted. A demonstration home made without a passphrase keeps a generated one beside
+  its keys, and every record it makes is stamped ``untrusted-key``.
+- The anchor lies outside the home, beside it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import secrets
+import stat
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from radiomicnet_md.errors import ConfigurationError, IntegrityError
+from radiomicnet_md_audit import policy as policies
+from radiomicnet_md_audit import seal, sign
+
+if TYPE_CHECKING:
+    from radiomicnet_md_audit.ledger import Ledger
+    from radiomicnet_md_audit.policy import Policy
+
+FORMAT = 1
+PASSPHRASE_FILE = "RADIOMICNET_MD_KEY_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
+DEMONSTRATION_STAMP = "unqualified demonstration"
+UNTRUSTED_KEY_STAMP = "untrusted-key"
+
+_STATE_FILE = "home.yaml"
+_FOLDERS = ("keys", "artefacts", "staging", "vault", "cache", "logs")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The engine signs records, the log and its cosigner sign checkpoints."""
+
+    engine: sign.SigningKey
+    log: sign.SigningKey
+    cosigner: sign.CosigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """An existing home of a format that this version knows."""
+
+    folder: Path
+    clinical: bool
+    origin: str  # name of its log, C2SP style: radiomicnet-md/<16 hex digits>
+
+    @property
+    def stamps(self) -> tuple[str, ...]:
+        """What every record and output of this home has to say about itself."""
+        demonstration = () if self.clinical else (DEMONSTRATION_STAMP,)
+        untrusted = (UNTRUSTED_KEY_STAMP,) if self._generated_passphrase.exists() else ()
+        return demonstration + untrusted
+
+    @property
+    def anchor(self) -> Path:
+        """The file outside the home that every checkpoint is also appended to."""
+        return anchor_beside(self.folder)
+
+    @property
+    def database(self) -> str:
+        """URL of the log inside the home."""
+        return f"sqlite:///{self.folder / 'audit.db'}"
+
+    @property
+    def artefacts(self) -> Path:
+        """Content-addressed files that records name by their digest."""
+        return self.folder / "artefacts"
+
+    @property
+    def _generated_passphrase(self) -> Path:
+        return self.folder / "keys" / "passphrase"
+
+    def passphrase(self, environ: Mapping[str, str] = os.environ) -> bytes:
+        """From the file the environment names, else the generated one, else the person at the terminal.
+
+        Raises :class:`ConfigurationError` when there is none of the three.
+        """
+        found = _passphrase_from_file(environ)
+        if found is not None:
+            return found
+        if self._generated_passphrase.exists():
+            return _secret_in(self._generated_passphrase)
+        if sys.stdin.isatty():
+            return getpass.getpass("Passphrase of this home: ").encode()
+        raise ConfigurationError(
+            "E-KEY-PASSPHRASE-ABSENT",
+            "The keys of this home need a passphrase, and there is no terminal to ask at.",
+            remedy=f"Write it to a file that only you can read and name that file in {PASSPHRASE_FILE}.",
+        )
+
+    def writing_ledger(self, passphrase: bytes, audit_db: str | None = None) -> Ledger:
+        """The log, with the keys to append to it; to be closed after use."""
+        return self._ledger(audit_db, self.keys(passphrase))
+
+    def reading_ledger(self, audit_db: str | None = None) -> Ledger:
+        """The log, to read and verify by the keys this home was made with; needs no passphrase."""
+        return self._ledger(audit_db, None)
+
+    def _ledger(self, audit_db: str | None, keys: Keys | None) -> Ledger:
+        from radiomicnet_md_audit.ledger import Ledger
+
+        engine, log, cosigner = (keys.engine, keys.log, keys.cosigner) if keys else (None, None, None)
+        url = audit_db or self.database
+        try:
+            return Ledger.open(url, engine, log, self.anchor, cosigner=cosigner, policy=self.policy())
+        except ConfigurationError as problem:
+            if problem.code != "E-STORE-NEWER" or audit_db is not None:
+                raise
+            # Home and log are made together and have one format: where they disagree, one of them was changed.
+            raise IntegrityError(
+                "E-HOME-LOG",
+                f"The home has format {FORMAT}, and its log claims a newer one.",
+                remedy="Keep the files as they are and restore the log from a backup; verify it against the anchor.",
+            ) from problem
+
+    def keys(self, passphrase: bytes) -> Keys:
+        """The private keys; :class:`ConfigurationError` for a wrong passphrase."""
+        folder = self.folder / "keys"
+        return Keys(
+            sign.load_private(folder / "engine.pem", passphrase),
+            sign.load_private(folder / "log.pem", passphrase),
+            sign.load_cosigner(folder / "cosigner.pem", passphrase),
+        )
+
+    def policy(self) -> Policy:
+        """Which keys this home trusts for its log: its own."""
+        try:
+            return policies.parse((self.folder / "policy.json").read_bytes())
+        except OSError as error:
+            raise _unusable(f"The home's policy.json cannot be read: {error.strerror}.") from error
+
+    def vault_key(self, passphrase: bytes) -> bytes:
+        """The key that seals the salts of identity commitments."""
+        try:
+            wrapped = (self.folder / "vault" / "key").read_bytes()
+        except OSError as error:
+            raise _unusable(f"The home's vault cannot be read: {error.strerror}.") from error
+        return seal.unwrap(wrapped, passphrase)
+
+
+def create(folder: Path, *, clinical: bool = False, audit_db: str | None = None) -> Home:
+    """Make a home: keys, vault, empty log, anchor; ``home.yaml`` last.
+
+    A clinical home needs a passphrase from ``RADIOMICNET_MD_KEY_PASSPHRASE_FILE`` or a terminal; a
+    demonstration home makes one up where the environment names none. Raises
+    :class:`ConfigurationError` when something is in the way or the folder cannot be written.
+    """
+    from radiomicnet_md_audit.ledger import Ledger
+
+    folder = folder.absolute()
+    home = Home(folder, clinical, f"radiomicnet-md/{secrets.token_hex(8)}")
+    _refuse_occupied(home)
+    passphrase = _new_passphrase(clinical=clinical)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+        for name in _FOLDERS:
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+        if passphrase is None:
+            passphrase = secrets.token_hex(32).encode()
+            write_private(folder / "keys" / "passphrase", passphrase + b"\n")
+        engine, log = _make_key(folder, "engine", passphrase), _make_key(folder, "log", passphrase)
+        cosigner = sign.generate_cosigner()
+        sign.save_private(cosigner, folder / "keys" / "cosigner.pem", passphrase)
+        write_private(folder / "vault" / "key", seal.wrap(seal.new_key(), passphrase))
+        database = audit_db or home.database
+        with Ledger.create(database, home.origin, engine, log, home.anchor, cosigner=cosigner) as ledger:
+            write_private(folder / "policy.json", ledger.declared.to_json())
+        kind = "clinical" if clinical else "demonstration"
+        made = {"format": FORMAT, "kind": kind, "origin": home.origin, "created": datetime.now(UTC).isoformat()}
+        write_private(folder / _STATE_FILE, yaml.safe_dump(made, sort_keys=False).encode())
+    except OSError as error:
+        raise _unusable(f"The home cannot be made: {error.strerror}.") from error
+    return home
+
+
+def open_home(folder: Path) -> Home:
+    """The home in ``folder``, or :class:`ConfigurationError` with the way out."""
+    state = _state(folder)
+    if state["format"] > FORMAT:
+        raise ConfigurationError(
+            "E-HOME-NEWER",
+            f"This home has format {state['format']}; this version knows formats up to {FORMAT}.",
+            remedy="Use the version of RadiomicNet-MD that made it, or a later one.",
+        )
+    if stat.S_IMODE((folder / "keys").stat().st_mode) & 0o077 or stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        raise ConfigurationError(
+            "E-HOME-MODE",
+            "Other users of this machine can enter this home.",
+            remedy="Run `chmod -R go-rwx` on the home, and consider whether its keys are still a secret.",
+        )
+    return Home(folder, state["kind"] == "clinical", state["origin"])
+
+
+def anchor_beside(folder: Path) -> Path:
+    """The anchor's place for a home: ``<home>.anchor`` beside it."""
+    return folder.with_name(folder.name + ".anchor")
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a new file of mode 0600 and return when it is on the disk; ``OSError`` where that fails."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def use_private_cache(folder: Path) -> None:
+    """Make numba keep its compiled code where nobody else can write, for it runs what it finds there.
+
+    Works only before numba is imported.
+    """
+    cache = folder / "cache" / "numba"
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cache.chmod(0o700)
+    except OSError as error:
+        raise _unusable(f"The folder for compiled code cannot be made: {error.strerror}.") from error
+    os.environ["NUMBA_CACHE_DIR"] = str(cache)
+
+
+def note_fault(folder: Path, error: BaseException) -> bool:
+    """Add where a defect happened to ``logs/errors.jsonl`` of a home; False where there is no such place.
+
+    The error's own message is left out: it may quote from a file about a person.
+    """
+    frames = traceback.format_tb(error.__traceback__)
+    line = json.dumps({"time": datetime.now(UTC).isoformat(), "error": type(error).__name__, "traceback": frames})
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        handle = os.open(folder / "logs" / "errors.jsonl", flags, 0o600)
+        with os.fdopen(handle, "w") as stream:
+            stream.write(line + "\n")
+    except OSError:
+        return False
+    return True
+
+
+def _state(folder: Path) -> dict[str, Any]:
+    """The content of ``home.yaml`` with its parts checked."""
+    try:
+        state = yaml.safe_load((folder / _STATE_FILE).read_bytes())
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "E-HOME-ABSENT",
+            "There is no home here: no keys and no log to write a record to.",
+            remedy=f"Make one: radiomicnet-md init --home {folder}",
+        ) from None
+    except (OSError, yaml.YAMLError) as error:
+        fact = error.strerror if isinstance(error, OSError) else "it is not YAML"
+        raise _unusable(f"The home's {_STATE_FILE} cannot be read: {fact}.") from error
+    if not isinstance(state, dict) or type(state.get("format")) is not int:
+        raise _unusable(f"The home's {_STATE_FILE} names no format.")
+    if state["format"] <= FORMAT and (
+        state.get("kind") not in ("demonstration", "clinical") or not isinstance(state.get("origin"), str)
+    ):
+        raise _unusable(f"The home's {_STATE_FILE} does not say what kind of home it is.")
+    return state
+
+
+def _refuse_occupied(home: Home) -> None:
+    if (home.folder / _STATE_FILE).exists():
+        raise ConfigurationError(
+            "E-HOME-EXISTS",
+            "A home is already here; it was not touched.",
+            remedy="Use it as it is, or name another folder with --home.",
+        )
+    occupied = home.folder.exists() and (not home.folder.is_dir() or any(home.folder.iterdir()))
+    if occupied or home.anchor.exists():
+        raise ConfigurationError(
+            "E-HOME-OCCUPIED",
+            "The place of the home, or of the anchor beside it, is taken by something else.",
+            remedy=f"Name another folder with --home, or move {home.folder} and {home.anchor} away.",
+        )
+
+
+def _new_passphrase(*, clinical: bool) -> bytes | None:
+    """The passphrase for new keys; None where a demonstration home may make one up."""
+    found = _passphrase_from_file(os.environ)
+    if found is not None or not clinical:
+        return found
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            "E-KEY-PASSPHRASE-ABSENT",
+            "A clinical home needs a passphrase for its keys, and there is no terminal to ask at.",
+            remedy=f"Write it to a file that only you can read and name that file in {PASSPHRASE_FILE}.",
+        )
+    first = getpass.getpass("New passphrase of this home: ")
+    if not first or getpass.getpass("The same again: ") != first:
+        raise ConfigurationError(
+            "E-KEY-PASSPHRASE",
+            "The two passphrases differ, or were empty.",
+            remedy="Run `radiomicnet-md init --clinical` again.",
+        )
+    return first.encode()
+
+
+def _passphrase_from_file(environ: Mapping[str, str]) -> bytes | None:
+    named = environ.get(PASSPHRASE_FILE)
+    return _secret_in(Path(named)) if named else None
+
+
+def _secret_in(path: Path) -> bytes:
+    """The first line of a secret's file, which may not be empty."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ConfigurationError(
+            "E-KEY-PASSPHRASE-FILE",
+            f"The passphrase file cannot be read: {error.strerror}.",
+            remedy=f"Check the file that {PASSPHRASE_FILE} names.",
+        ) from None
+    if not lines or not lines[0]:
+        raise ConfigurationError(
+            "E-KEY-PASSPHRASE-FILE",
+            "The passphrase file is empty.",
+            remedy=f"Write the passphrase as the first line of the file that {PASSPHRASE_FILE} names.",
+        )
+    return lines[0]
+
+
+def _make_key(folder: Path, name: str, passphrase: bytes) -> sign.SigningKey:
+    key = sign.generate()
+    sign.save_private(key, folder / "keys" / f"{name}.pem", passphrase)
+    write_private(folder / "keys" / f"{name}.pub", key.public.to_pem())
+    return key
+
+
+def _unusable(message: str) -> ConfigurationError:
+    return ConfigurationError(
+        "E-HOME-UNUSABLE",
+        message,
+        remedy="Check the folder's owner, permissions and free space, or restore the home from a backup.",
+    )

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A desk opens with its log first, so that everything that keeps it from deciding can be recorded.
+
+Rules of this module:
+
+- Home, keys and log come first; a failure there is raised, for there is nothing to record it in.
+- Release, qualification and known answers come next; a failure there bars the desk, and each request
+  to a barred desk is recorded with the reason.
+- The newest release this home has used is read from its log, where nobody can lower it unseen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from radiomicnet_md import shelf
+from radiomicnet_md.config import Settings
+from radiomicnet_md.desk import Desk
+from radiomicnet_md.engine import installation
+from radiomicnet_md.engine.record import Maker
+from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
+from radiomicnet_md.engine.state import Event, State, after, may_decide
+from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError, Problem
+from radiomicnet_md.home import Home, open_home, use_private_cache
+
+if TYPE_CHECKING:
+    from radiomicnet_md.engine.segment import Engine
+    from radiomicnet_md_audit.ledger import Entry, Ledger
+
+
+@contextmanager
+def open_desk(settings: Settings) -> Iterator[Desk]:
+    """The desk of a home, ready or barred, for as long as it is needed.
+
+    Raises :class:`ConfigurationError` when home, keys or log cannot be used.
+    """
+    home = open_home(settings.home)
+    use_private_cache(home.folder)
+    passphrase = home.passphrase()
+    with home.writing_ledger(passphrase, settings.audit_db) as ledger:
+        shelf.settle(home.folder, lambda record_id: _is_recorded(ledger, record_id))
+        yield _desk(settings, home, ledger, home.vault_key(passphrase))
+
+
+def _desk(settings: Settings, home: Home, ledger: Ledger, vault_key: bytes) -> Desk:
+    release: Release | None = None
+    try:
+        release = verified_release(settings, ledger)
+        engine, state = _started(release, home)
+    except (ConfigurationError, IntegrityError) as problem:
+        engine, state = problem, State.DEGRADED
+    return Desk(home, ledger, vault_key, maker(settings, home, release), engine, state)
+
+
+def maker(settings: Settings, home: Home, release: Release | None) -> Maker:
+    """Who decides here and with what."""
+    named = None
+    if release is not None:
+        named = {"id": release.id, "version": release.version, "manifest_sha256": release.manifest_sha256}
+    return Maker(
+        stamps=home.stamps,
+        operator=settings.operator or f"uid:{os.geteuid()}",
+        release=named,
+        code=installation.code(),
+        environment=installation.environment(),
+        configuration_sha256=settings.digest,
+    )
+
+
+def verified_release(settings: Settings, ledger: Ledger) -> Release:
+    """The release in force: of the id this home serves, and no older than the newest it has used.
+
+    Raises :class:`IntegrityError` for a release that was changed or is older; :class:`ConfigurationError`
+    for one of another id.
+    """
+    used = last_release(ledger)
+    folder = settings.release or default_folder()
+    release = open_release(folder, keys=trusted_keys(*settings.release_keys))
+    if used is None:
+        return release
+    if release.id != used["id"]:
+        raise ConfigurationError(
+            "E-RELEASE-OTHER",
+            f"This home has used releases of {used['id']}; this one is of {release.id}.",
+            remedy="Make another home for another device: radiomicnet-md init --home DIR",
+        )
+    release.refuse_older_than(used["version"])
+    return release
+
+
+def last_release(ledger: Ledger) -> Mapping[str, str] | None:
+    """The release of the newest record that names one; no earlier record can name a newer one."""
+    for entry in newest_first(ledger):
+        release = ledger.read(entry).predicate.get("release")
+        if isinstance(release, dict):
+            return release
+    return None
+
+
+def newest_first(ledger: Ledger) -> Iterator[Entry]:
+    """The log from its end."""
+    for index in range(ledger.size - 1, -1, -1):
+        yield from ledger.entries(index, index + 1)
+
+
+def _started(release: Release, home: Home) -> tuple[Engine | Problem, State]:
+    """The engine with its known answers given, or why there is none; and the state that follows."""
+    state = State.UNQUALIFIED  # no verb signs a qualification yet
+    if not may_decide(state, clinical=home.clinical):
+        problem = NotQualifiedError(
+            "E-NOT-QUALIFIED",
+            "This is a clinical home, and this installation is not qualified on this platform.",
+            remedy="Qualification comes with a later version; until then use a demonstration home.",
+        )
+        return problem, state
+    from radiomicnet_md.engine.segment import Engine
+
+    engine = Engine.load(release)
+    try:
+        engine.known_answer_test()
+    except NotQualifiedError as problem:
+        return problem, after(state, Event.ANSWERS_FAILED)
+    return engine, after(state, Event.ANSWERS_HELD)
+
+
+def _is_recorded(ledger: Ledger, record_id: str) -> bool:
+    try:
+        ledger.find(record_id)
+    except Problem:
+        return False
+    return True
