@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The auditor's door: verify an export with a policy, on any machine, without the product that wrote it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from radiomicnet_md_audit import policy as policies
+from radiomicnet_md_audit.bundle import BundleError, verify_bundle
+from radiomicnet_md_audit.errors import ExitCode, Problem
+from radiomicnet_md_audit.verify import Report
+
+_MARKS = {True: "holds", False: "FAILS", None: "not checked"}
+
+
+def main(arguments: Sequence[str] | None = None) -> ExitCode:
+    """Run the command line; return the exit code: 0 all claims hold, 4 something does not, 2 nothing to verify."""
+    options = _parser().parse_args(arguments)
+    try:
+        policy = policies.parse(_read(options.policy))
+        anchor = None if options.anchor is None else _read(options.anchor)
+        report = verify_bundle(options.bundle, policy, anchor)
+    except Problem as problem:
+        _print_problem(problem, as_json=options.json)
+        return problem.exit_code
+    if options.json:
+        print(json.dumps(report.document(), ensure_ascii=False))
+    else:
+        _print_report(report)
+        if options.policy.resolve().is_relative_to(options.bundle.resolve()):
+            print("note: this policy came with the export; a policy from somebody you trust proves more")
+    return ExitCode.OK if report.ok else ExitCode.INTEGRITY
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m radiomicnet_md_audit", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verify = verbs.add_parser("verify", help="verify an export")
+    verify.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `audit export` wrote")
+    verify.add_argument("--policy", type=Path, required=True, metavar="FILE", help="whom you trust")
+    verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy of the log's anchor, from elsewhere")
+    verify.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return parser
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            "E-FILE-MISSING",
+            f"A file named on the command line cannot be read ({error.strerror}).",
+            remedy="Check the path after --policy or --anchor.",
+        ) from None
+
+
+def _print_problem(problem: Problem, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"ok": False, "code": problem.code, "text": str(problem), "remedy": problem.remedy}))
+    else:
+        print(f"{problem.code}: {problem}\n  {problem.remedy}", file=sys.stderr)
+
+
+def _print_report(report: Report) -> None:
+    for claim in report.claims:
+        print(f"{_MARKS[claim.ok]:>11}  {claim.name}: {claim.text}")
+    for finding in report.findings:
+        where = "" if finding.index is None else f"entry {finding.index}: "
+        print(f"{'finding':>11}  {finding.code}: {where}{finding.text}")
+    print(f"{report.size} entries, root {report.root}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

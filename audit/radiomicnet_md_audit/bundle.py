@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a folder, a policy and nothing else, says what an exported log proves.
+
+Rules of this module:
+
+- Nothing here needs the product that made the bundle: no database, no torch, no network; cryptography and rfc8785.
+- ``manifest.json`` is signed by the log key and lists every other file. A file, folder or link that it does not list
+  is a finding, whatever its name.
+- Entries and checkpoints are read line by line and hashed in the same pass; nothing is checked in one reading and
+  used in another.
+- The policy is the reader's. The bundle's own ``policy.json`` is a proposal of whoever exported it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from radiomicnet_md_audit import canonical, dsse, proof
+from radiomicnet_md_audit.errors import ExitCode, IntegrityError, Problem
+from radiomicnet_md_audit.merkle import leaf_hash, verify_inclusion
+from radiomicnet_md_audit.policy import Policy
+from radiomicnet_md_audit.sign import VerifyingKey
+from radiomicnet_md_audit.verify import Claim, Findings, Report, Walk
+
+FORMAT = "radiomicnet-md-export/1"
+MANIFEST_TYPE = "application/vnd.radiomicnet-md.export+json"
+
+MANIFEST = "manifest.json"
+POLICY = "policy.json"
+GUIDE = "VERIFY.md"
+ENTRIES = "entries.jsonl"
+CHECKPOINTS = "checkpoints.jsonl"
+LATEST = "checkpoint"
+
+COMPLETE = "complete and unchanged since the export"
+LARGEST_FILE_IN_MEMORY = 64 * 1024 * 1024
+_LONGEST_LINE = 256 * 1024
+_ARTEFACT = re.compile(r"artefacts/([0-9a-f]{2})/(\1[0-9a-f]{62})")
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+_PEM = re.compile(r"keys/([0-9a-f]{64})\.pem")
+
+
+class BundleError(Problem):
+    """There is nothing to verify where the caller says there is."""
+
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file as the manifest lists it."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The signed list of an export: ``files`` by path with forward slashes."""
+
+    origin: str
+    size: int
+    root: str
+    created: str
+    files: Mapping[str, Listed]
+
+    def payload(self) -> bytes:
+        """Return the bytes that are signed."""
+        files = {path: {"sha256": listed.sha256, "size": listed.size} for path, listed in self.files.items()}
+        return canonical.dumps(
+            {
+                "format": FORMAT,
+                "origin": self.origin,
+                "size": self.size,
+                "root": self.root,
+                "created": self.created,
+                "files": files,
+            }
+        )
+
+
+def proof_path(index: int) -> str:
+    """Return where the inclusion proof of an entry lies in a bundle."""
+    return f"proofs/{index:012d}.tlog-proof"
+
+
+def parse_manifest(payload: bytes) -> Manifest:
+    """Read a manifest's payload; raise :class:`IntegrityError` ``E-MANIFEST`` for any other form."""
+    match canonical.loads(payload):
+        case {
+            "format": "radiomicnet-md-export/1",
+            "origin": str(origin),
+            "size": int(size),
+            "root": str(root),
+            "created": str(created),
+            "files": dict(files),
+            **more,
+        } if not more and all(_PATH.fullmatch(path) for path in files):
+            return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
+    raise _bad_manifest()
+
+
+def verify_bundle(folder: Path, policy: Policy, anchor: bytes | None = None) -> Report:
+    """Verify an exported log; raise :class:`BundleError` only when there is no folder to verify."""
+    if not folder.is_dir():
+        raise BundleError(
+            "E-BUNDLE-MISSING",
+            "There is no export folder at the given place.",
+            remedy="Name the folder that `audit export` wrote.",
+        )
+    return _Bundle(folder, policy, anchor).report()
+
+
+class _Bundle:
+    """One verification of one folder."""
+
+    def __init__(self, folder: Path, policy: Policy, anchor: bytes | None) -> None:
+        self.folder = folder
+        self.policy = policy
+        self.walk = Walk(policy, anchor)
+        self.files = Findings()
+        self.leaves: list[bytes] = []
+        self.latest = ""
+
+    def report(self) -> Report:
+        try:
+            manifest = self._manifest()
+            self._listing(manifest)
+            self._entries(manifest)
+            self._small_files(manifest)
+            self._head(manifest)
+        except IntegrityError as problem:
+            self.files.add_problem(None, problem)
+        except OSError as error:
+            self.files.add(None, "E-BUNDLE-READ", f"A file of the export cannot be read ({error.strerror}).")
+        claims = self.walk.claims()
+        complete = Claim(COMPLETE, ok=True, text="Every file is listed in the manifest that the log key signed.")
+        if self.files.count:
+            complete = Claim(COMPLETE, ok=False, text=f"{self.files.count} findings in the export's files.")
+        findings = (*self.walk.findings(), *self.files.kept)
+        return Report(self.walk.tree.size, self.walk.tree.root().hex(), (*claims, complete), findings)
+
+    def _manifest(self) -> Manifest:
+        envelope = self._read(MANIFEST)
+        manifest = parse_manifest(dsse.parse_unverified(envelope).payload)
+        keys = [key.key for key in self.policy.log_keys_at(manifest.size)]
+        trusted = {key.keyid: key for key in keys if isinstance(key, VerifyingKey)}
+        dsse.open_(envelope, trusted, MANIFEST_TYPE)
+        if manifest.origin != self.policy.origin:
+            self.files.add(None, "E-ORIGIN", "The export is of another log than the policy.")
+        return manifest
+
+    def _listing(self, manifest: Manifest) -> None:
+        """Compare what is in the folder with what the manifest lists, by name and kind."""
+        folders = {parent.as_posix() for path in manifest.files for parent in Path(path).parents}
+        found = set()
+        for path, mode in _tree(self.folder):
+            if stat.S_ISDIR(mode) and path in folders:
+                continue
+            if stat.S_ISREG(mode) and (path in manifest.files or path == MANIFEST):
+                found.add(path)
+                continue
+            self.files.add(None, "E-BUNDLE-UNLISTED", "The export holds a file, folder or link that is not listed.")
+        missing = set(manifest.files) - found
+        if missing:
+            self.files.add(None, "E-BUNDLE-MISSING-FILE", f"{len(missing)} listed files are not in the export.")
+
+    def _entries(self, manifest: Manifest) -> None:
+        entries = self._lines(ENTRIES, manifest)
+        notes = self._lines(CHECKPOINTS, manifest)
+        for envelope, line in zip(entries, notes, strict=False):
+            note = canonical.loads(line)
+            self.latest = note if isinstance(note, str) else ""
+            self.walk.feed(envelope, self.latest)
+            self.leaves.append(leaf_hash(envelope))
+        # One of the two may be longer than the other; reading both to their ends checks both digests.
+        if sum(1 for _ in entries) or sum(1 for _ in notes) or self.walk.tree.size != manifest.size:
+            self.files.add(None, "E-BUNDLE-SIZE", "The export does not hold one entry and checkpoint for each size.")
+
+    def _small_files(self, manifest: Manifest) -> None:
+        for path in sorted(set(manifest.files) - {ENTRIES, CHECKPOINTS}):
+            try:
+                data = self._read(path)
+                if Listed(hashlib.sha256(data).hexdigest(), len(data)) != manifest.files[path]:
+                    self.files.add(None, "E-BUNDLE-CHANGED", f"The file {path} is not the one that was exported.")
+                self._meaning(path, data)
+            except IntegrityError as problem:
+                self.files.add_problem(None, problem)
+        proofs = {path for path in manifest.files if path.startswith("proofs/")}
+        if proofs != {proof_path(index) for index in range(manifest.size)}:
+            self.files.add(None, "E-BUNDLE-PROOFS", "The export does not hold one inclusion proof for each entry.")
+
+    def _meaning(self, path: str, data: bytes) -> None:
+        """Check what a file is there for: a signed file that says something false is still false."""
+        if path.startswith("proofs/"):
+            self._proof(path, data)
+        elif path == LATEST and data != self.latest.encode():
+            self.files.add(None, "E-BUNDLE-CHECKPOINT", "The file `checkpoint` is not the log's newest checkpoint.")
+        elif (match := _ARTEFACT.fullmatch(path)) and hashlib.sha256(data).hexdigest() != match[2]:
+            self.files.add(None, "E-BUNDLE-ARTEFACT", "An artefact is not what its name says.")
+        elif (match := _PEM.fullmatch(path)) and _keyid(data) != match[1]:
+            self.files.add(None, "E-BUNDLE-KEY", "A public key file is not the key that its name says.")
+
+    def _proof(self, path: str, data: bytes) -> None:
+        parsed = proof.parse_inclusion(data.decode("utf-8", "replace"))
+        fits = path == proof_path(parsed.index) and parsed.index < len(self.leaves) and parsed.note == self.latest
+        if not fits:
+            self.files.add(parsed.index, "E-BUNDLE-PROOF", "An inclusion proof is not about this log or this entry.")
+            return
+        tree = self.walk.tree
+        verify_inclusion(self.leaves[parsed.index], parsed.index, tree.size, parsed.path, tree.root())
+
+    def _head(self, manifest: Manifest) -> None:
+        if manifest.root != self.walk.tree.root().hex():
+            self.files.add(None, "E-BUNDLE-ROOT", "The manifest names another root than the entries have.")
+        later = self.walk.anchor_goes_on()
+        # The anchor's times and the manifest's are of one clock: what was anchored before belongs into the export.
+        if later is not None and later.time_utc <= manifest.created:
+            text = "The anchor knew more entries when the export was made: the log had been set back or cut off."
+            self.walk.anchoring.add(self.walk.tree.size, "E-ANCHOR-LEADS", text)
+
+    def _read(self, path: str) -> bytes:
+        try:
+            with (self.folder / path).open("rb") as file:
+                data = file.read(LARGEST_FILE_IN_MEMORY + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise _missing(path) from None
+        if len(data) > LARGEST_FILE_IN_MEMORY:
+            raise IntegrityError(
+                "E-BUNDLE-LARGE", f"The file {path} is larger than any that an export holds.", remedy=_AGAIN
+            )
+        return data
+
+    def _lines(self, path: str, manifest: Manifest) -> Iterator[bytes]:
+        """Yield the lines of a listed file, and at its end compare its digest with the manifest."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            file = (self.folder / path).open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise _missing(path) from None
+        with file:
+            while line := file.readline(_LONGEST_LINE):
+                digest.update(line)
+                size += len(line)
+                if not line.endswith(b"\n"):
+                    self.files.add(None, "E-BUNDLE-LINE", f"A line of {path} is unfinished or too long.")
+                yield line.removesuffix(b"\n")
+        if manifest.files.get(path) != Listed(digest.hexdigest(), size):
+            self.files.add(None, "E-BUNDLE-CHANGED", f"The file {path} is not the one that was exported.")
+
+
+_AGAIN = "Copy the export again from where it was made, or ask for a new one."
+
+
+def _tree(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield every path below ``folder`` with its mode, links not followed."""
+    for base, folders, names in os.walk(folder, followlinks=False):
+        for name in (*folders, *names):
+            path = Path(base, name)
+            yield path.relative_to(folder).as_posix(), path.lstat().st_mode
+
+
+def _listed(item: object) -> Listed:
+    match item:
+        case {"sha256": str(sha256), "size": int(size), **more} if not more:
+            return Listed(sha256, size)
+    raise _bad_manifest()
+
+
+def _keyid(pem: bytes) -> str | None:
+    try:
+        return VerifyingKey.from_pem(pem).keyid
+    except Problem:
+        return None
+
+
+def _missing(path: str) -> IntegrityError:
+    return IntegrityError("E-BUNDLE-MISSING-FILE", f"The export holds no {path}.", remedy=_AGAIN)
+
+
+def _bad_manifest() -> IntegrityError:
+    return IntegrityError("E-MANIFEST", "The export's manifest does not have its form.", remedy=_AGAIN)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What SQLite's failures mean to whoever uses the log: wait, repair the machine, or distrust the file.
+
+Rules of this module:
+
+- A file that is busy, full or read-only is a matter of time or configuration; anything else is a matter of integrity.
+- Codes are SQLite's primary result codes, whose numbers never change (sqlite.org/rescode.html).
+"""
+
+from __future__ import annotations
+
+from radiomicnet_md_audit.errors import BusyError, ConfigurationError, IntegrityError, Problem
+
+_PERM, _BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN = 3, 5, 6, 8, 10, 13, 14
+
+
+def problem(error: BaseException | None) -> Problem:
+    """Translate a failure by SQLite's primary result code (sqlite.org/rescode.html); without one it is damage."""
+    extended = getattr(error, "sqlite_errorcode", None)
+    code = None if extended is None else extended & 0xFF
+    if code in (_BUSY, _LOCKED):
+        return BusyError(
+            "E-LOG-BUSY",
+            "Another process kept the log busy for 10 seconds.",
+            remedy="Try again; if it stays busy, look for a process that hangs while it writes.",
+        )
+    texts = {
+        _FULL: ("E-STORE-FULL", "The disk that holds the log is full.", "Free some space."),
+        _READONLY: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
+        _PERM: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
+        _IOERR: ("E-STORE-IO", "The disk that holds the log reports an error.", "Check the disk."),
+        _CANTOPEN: ("E-STORE-OPEN", "The log's file cannot be opened.", "Check the permissions."),
+    }
+    if code in texts:
+        name, message, remedy = texts[code]
+        return ConfigurationError(name, message, remedy=f"{remedy} No result is given while the log cannot be written.")
+    return IntegrityError(
+        "E-STORE-CORRUPT",
+        "The log's database file is damaged or was changed.",
+        remedy="Keep the file as it is and restore the log from a backup; verify the backup against the anchor.",
+    )

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom this reader trusts: which keys may speak for which log, and for which part of it.
+
+Rules of this module:
+
+- A policy is a JSON file of the exact form in ``FORMAT.md``; an unknown or missing key, a repeated key or an empty
+  list is refused. An empty policy would make "nothing was checked" look like "all is well".
+- Validity is counted in tree sizes, never in clock time: a key is valid ``from_size`` (included) ``until_size``
+  (excluded). Entry ``i`` makes the tree of size ``i + 1`` and is judged at that size.
+- Every log key that is valid at a size must have signed the checkpoint of that size.
+- What a log says about its own keys (its genesis entry) has the same shape, but it is a claim, not trust.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import NoReturn
+
+from radiomicnet_md_audit.errors import IntegrityError
+from radiomicnet_md_audit.note import NAME, NoteKey
+from radiomicnet_md_audit.sign import ED25519_PUBLIC_BYTES, VerifyingKey
+from radiomicnet_md_audit.statement import GENESIS, Statement
+
+FORMAT = "radiomicnet-md-policy/1"
+LOG_FORMAT = "radiomicnet-md-log/1"
+LARGEST_POLICY = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Span:
+    """Tree sizes from ``start`` (included) to ``stop`` (excluded; None is without end)."""
+
+    start: int = 1
+    stop: int | None = None
+
+    def __contains__(self, size: int) -> bool:
+        """Say whether the tree of this size lies in the span."""
+        return self.start <= size and (self.stop is None or size < self.stop)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The keys of one log: ``log_keys`` sign its checkpoints, ``engine_keys`` its entries."""
+
+    origin: str
+    log_keys: tuple[tuple[NoteKey, Span], ...]
+    engine_keys: tuple[tuple[VerifyingKey, Span], ...]
+
+    def log_keys_at(self, size: int) -> tuple[NoteKey, ...]:
+        """Return the keys that must have signed the checkpoint of this size."""
+        return tuple(key for key, span in self.log_keys if size in span)
+
+    def engine_keys_at(self, size: int) -> dict[str, VerifyingKey]:
+        """Return the keys, by id, that may have signed the last entry of the tree of this size."""
+        return {key.keyid: key for key, span in self.engine_keys if size in span}
+
+    def to_json(self) -> bytes:
+        """Return the policy file, indented for people; :func:`parse` reads it back."""
+        document = {
+            "format": FORMAT,
+            "origin": self.origin,
+            "log_keys": [{"vkey": key.vkey(), **_sizes(span)} for key, span in self.log_keys],
+            "engine_keys": [
+                {"keyid": key.keyid, "ed25519": key.raw.hex(), **_sizes(span)} for key, span in self.engine_keys
+            ],
+        }
+        return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def genesis_predicate(origin: str, log_keys: tuple[NoteKey, ...], engine_key: VerifyingKey) -> dict[str, object]:
+    """Return what the first entry of a log says: its name, its format and its keys."""
+    return {
+        "format": LOG_FORMAT,
+        "origin": origin,
+        "log_keys": [key.vkey() for key in log_keys],
+        "engine_keys": [{"keyid": engine_key.keyid, "ed25519": engine_key.raw.hex()}],
+    }
+
+
+def from_genesis(statement: Statement) -> Policy:
+    """Return what a log says about itself; raise :class:`IntegrityError` when the entry is no genesis."""
+    match statement.predicate:
+        case {
+            "format": "radiomicnet-md-log/1",
+            "origin": str(origin),
+            "log_keys": [_, *_] as log_keys,
+            "engine_keys": [_, *_] as engine_keys,
+        } if statement.predicate_type == GENESIS:
+            return Policy(
+                origin,
+                tuple((_log_key(vkey, origin), Span()) for vkey in log_keys),
+                tuple((_engine_key(key), Span()) for key in engine_keys),
+            )
+    return _fail("The first entry is not the genesis of a log of this format.")
+
+
+def parse(data: bytes) -> Policy:
+    """Read a policy file; raise :class:`IntegrityError` ``E-POLICY`` for any other form."""
+    if len(data) > LARGEST_POLICY:
+        _fail("A policy is larger than a megabyte.")
+    try:
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError):
+        _fail("A policy is not JSON, or repeats a key.")
+    match document:
+        case {
+            "format": "radiomicnet-md-policy/1",
+            "origin": str(origin),
+            "log_keys": [_, *_] as log_keys,
+            "engine_keys": [_, *_] as engine_keys,
+            **more,
+        } if not more and NAME.fullmatch(origin):
+            return Policy(
+                origin,
+                tuple(_spanned_log_key(item, origin) for item in log_keys),
+                tuple(_spanned_engine_key(item) for item in engine_keys),
+            )
+    return _fail("A policy does not have the keys format, origin, log_keys and engine_keys in their form.")
+
+
+def _spanned_log_key(item: object, origin: str) -> tuple[NoteKey, Span]:
+    match item:
+        case {"vkey": vkey, "from_size": start, "until_size": stop, **more} if not more:
+            return _log_key(vkey, origin), _span(start, stop)
+    return _fail("A log key of a policy is not vkey, from_size, until_size.")
+
+
+def _spanned_engine_key(item: object) -> tuple[VerifyingKey, Span]:
+    match item:
+        case {"keyid": keyid, "ed25519": raw, "from_size": start, "until_size": stop, **more} if not more:
+            return _engine_key({"keyid": keyid, "ed25519": raw}), _span(start, stop)
+    return _fail("An engine key of a policy is not keyid, ed25519, from_size, until_size.")
+
+
+def _log_key(vkey: object, origin: str) -> NoteKey:
+    if not isinstance(vkey, str):
+        _fail("A log key is not a verifier key text.")
+    key = NoteKey.from_vkey(vkey)
+    if key.name != origin:
+        _fail("A log key bears another name than its log.")
+    return key
+
+
+def _engine_key(item: object) -> VerifyingKey:
+    match item:
+        case {"keyid": str(keyid), "ed25519": str(text), **more} if not more and _is_hex(text):
+            key = VerifyingKey(bytes.fromhex(text))
+            if key.keyid == keyid:
+                return key
+    return _fail("An engine key's id is not the SHA-256 of its 32 bytes.")
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) == 2 * ED25519_PUBLIC_BYTES and set(text) <= set("0123456789abcdef")
+
+
+def _span(start: object, stop: object) -> Span:
+    if type(start) is int and start >= 1 and (stop is None or (type(stop) is int and stop > start)):
+        return Span(start, stop)
+    return _fail("A key's from_size and until_size are not tree sizes in order.")
+
+
+def _sizes(span: Span) -> dict[str, int | None]:
+    return {"from_size": span.start, "until_size": span.stop}
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError
+    return document
+
+
+def _fail(message: str) -> NoReturn:
+    raise IntegrityError(
+        "E-POLICY",
+        message,
+        remedy="Use a policy as `audit export` writes it, obtained from somebody you trust; see FORMAT.md.",
+    )

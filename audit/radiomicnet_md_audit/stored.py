@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database holds what its entries say, all of it, and nothing else.
+
+Rules of this module:
+
+- The walk over entries and checkpoints is that of ``verify``; here the columns and nodes that are stored a second time
+  are held against what the entries give, SQLite checks its file, and the schema must be the one that was created.
+- Everything is read in one transaction: a writer may go on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from radiomicnet_md_audit import settled
+from radiomicnet_md_audit.errors import IntegrityError
+from radiomicnet_md_audit.ledger import Ledger
+from radiomicnet_md_audit.merkle import Node
+from radiomicnet_md_audit.statement import Statement
+from radiomicnet_md_audit.store import Row, Transaction
+from radiomicnet_md_audit.verify import Claim, Findings, Report, Walk
+
+AS_CLOSED = "database file as it was closed"
+_PAGE = 256
+
+
+def verify_ledger(ledger: Ledger, anchor: bytes | None) -> Report:
+    """Verify a whole log; ``anchor`` is the anchor's text (``ledger.anchor_text()`` or a copy kept elsewhere).
+
+    The trusted keys are those of the policy that the ledger was opened with. Does not raise for what it finds.
+    """
+    walk = Walk(ledger.trusted, anchor)
+    database = Findings()
+    try:
+        with ledger.store.read() as transaction:
+            size = transaction.size()
+            _rows(transaction, size, walk, database)
+            _counts(transaction, size, database)
+            for text in transaction.damage():
+                database.add(None, "E-STORE-CORRUPT", text)
+        _leads(walk)
+    except IntegrityError as problem:
+        database.add_problem(walk.tree.size, problem)
+    file = Findings()
+    as_closed = _as_closed(ledger.store.path, walk.tree.size, file)
+    consistent, *others = walk.claims()
+    if database.count and consistent.ok:
+        consistent = Claim(consistent.name, ok=False, text="The database does not hold what its entries say.")
+    findings = (*walk.findings(), *database.kept, *file.kept)
+    return Report(walk.tree.size, walk.tree.root().hex(), (consistent, *others, as_closed), findings)
+
+
+def _rows(transaction: Transaction, size: int, walk: Walk, database: Findings) -> None:
+    for start in range(0, size, _PAGE):
+        stop = min(start + _PAGE, size)
+        rows, notes = transaction.rows(start, stop), transaction.notes(start + 1, stop + 1)
+        if [row.index for row in rows] != list(range(start, stop)):
+            database.add(start, "E-LOG-GAP", "Entries are missing between others.")
+            return
+        for row in rows:
+            said, nodes = walk.feed(row.envelope, notes.get(row.index + 1, ""))
+            _columns(row, said, database)
+            _nodes(transaction, row.index, nodes, database)
+
+
+def _columns(row: Row, said: Statement | None, database: Findings) -> None:
+    if said is None:
+        return
+    derived = (said.record_id, said.terminal_request, said.log.producer, said.log.counter)
+    if derived != (row.record_id, row.request, row.producer, row.counter):
+        database.add(row.index, "E-STORE-COLUMN", "A column differs from the signed record that it was taken from.")
+
+
+def _nodes(transaction: Transaction, index: int, nodes: Iterable[Node], database: Findings) -> None:
+    if any(transaction.node(node.level, node.index) != node.hash for node in nodes):
+        database.add(index, "E-STORE-NODE", "A stored node of the tree is not the hash of the entries below it.")
+
+
+def _counts(transaction: Transaction, size: int, database: Findings) -> None:
+    expected = sum(size >> level for level in range(size.bit_length()))
+    if transaction.node_count() != expected or transaction.checkpoint_count() != size:
+        database.add(None, "E-STORE-ROWS", "There are more or fewer nodes or checkpoints than the entries make.")
+
+
+def _leads(walk: Walk) -> None:
+    """An anchor that knows more entries than the log: the log was set back."""
+    if walk.anchor_goes_on() is not None:
+        text = "The anchor knows more entries than the log: the log was set back or entries were cut off."
+        walk.anchoring.add(walk.tree.size, "E-ANCHOR-LEADS", text)
+
+
+def _as_closed(path: Path, size: int, file: Findings) -> Claim:
+    texts = {
+        settled.State.SAME: "Not a byte of the file has changed since a writer closed it.",
+        settled.State.OUTDATED: "The log is in use, or its last writer was killed; the next orderly close notes it.",
+        settled.State.ABSENT: "No digest of the closed file was noted here.",
+    }
+    state = settled.check(path, size)
+    if state is not settled.State.CHANGED:
+        return Claim(AS_CLOSED, ok=True if state is settled.State.SAME else None, text=texts[state])
+    text = "The file, or the note of its digest, is not what the last writer left."
+    file.add(None, "E-STORE-CHANGED", text)
+    return Claim(AS_CLOSED, ok=False, text=text)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures what the project promises about speed and size, each figure beside its limit.
+
+``make bench`` prints the table; ``--write`` also puts it into ``docs/reference/benchmarks.md``, and ``--from-nothing``
+adds the first ``make demo`` of a fresh copy, environment included. Ends with 3 where a limit is broken.
+
+Times are wall-clock, memory is the largest resident set of the process (``ru_maxrss``); the machine should be idle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
+DEVICE = (sys.executable, "-m", "radiomicnet_md", "--quiet")
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took: wall-clock and processor seconds, and its largest resident set in megabytes."""
+
+    seconds: float
+    processor: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure; ``limit`` is the largest value allowed, None where none is promised."""
+
+    what: str
+    value: float
+    unit: str
+    limit: float | None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the figure is beyond its limit."""
+        return self.limit is not None and self.value > self.limit
+
+    def cells(self) -> str:
+        """The row of a Markdown table."""
+        limit = "" if self.limit is None else f"{self.limit:g}"
+        return f"| {self.what} | {self.value:.3g} | {self.unit} | {limit} | {'BROKEN' if self.broken else ''} |"
+
+
+def run(*command: str) -> Cost:
+    """The cost of one process; its output goes nowhere, its failure ends the benchmark."""
+    started = time.perf_counter()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:  # stderr stays: it says what failed
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def imports_torch(*command: str) -> bool:
+    """Whether the interpreter loads torch while it runs the command."""
+    traced = (command[0], "-X", "importtime", *command[1:])
+    seen = subprocess.run(traced, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    return any(line.rpartition("|")[2].strip() == "torch" for line in seen.splitlines())
+
+
+def small(folder: Path) -> list[Row]:
+    """Help, one case, and verification, in a home of their own."""
+    from radiomicnet_md import phantom
+
+    home = ("--home", str(folder / "home"))
+    run(*DEVICE, *home, "init")
+    image = folder / "phantom.dcm"
+    phantom.write_dicom(phantom.make(seed=1), image)
+    case = (*DEVICE, *home, "segment", str(image), "--out", str(folder / "out"))
+    run(*case)  # compiles the counters, once a home
+    cost = run(*case)
+    verify = (*DEVICE, *home, "audit", "verify")
+    return [
+        Row("`--help`, best of 5", min(run(*DEVICE, "--help").seconds for _ in range(REPEATS)), "s", 0.3),
+        Row("one `segment`, process and all", cost.seconds, "s", None),
+        Row("one `segment`, processor time", cost.processor, "s", None),
+        Row("one `segment`, peak memory", cost.megabytes, "MB", 1500),
+        Row("`audit verify`, best of 5", min(run(*verify).seconds for _ in range(REPEATS)), "s", None),
+        Row("`audit verify` imports torch (1 = yes)", imports_torch(*verify), "", 0),
+    ]
+
+
+def demo(folder: Path) -> list[Row]:
+    """The demo with everything installed."""
+    cost = run(*DEVICE, "demo", "--out", str(folder / "demo"))
+    return [
+        Row("`make demo` again", cost.seconds, "s", 40),
+        Row("`make demo` again, processor time", cost.processor, "s", None),
+    ]
+
+
+def from_nothing(folder: Path) -> Row:
+    """The first ``make demo`` of a fresh copy: environment, compilation, demo."""
+    copy = folder / "copy"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", "demo", ".results", ".*_cache"))
+    started = time.perf_counter()
+    subprocess.run(["make", "demo"], cwd=copy, stdout=sys.stderr, check=True)
+    return Row("`make demo` from nothing", time.perf_counter() - started, "s", 240)
+
+
+def page(rows: list[Row]) -> str:
+    """The page of figures."""
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, no GPU used"
+    return "\n".join(
+        [
+            "# Speed and size",
+            "",
+            f"Written by `python benchmarks/run.py --write` on {machine}.",
+            "A limit is a promise; the other figures are information.",
+            "",
+            "| What | Measured | Unit | Limit | |",
+            "|---|---|---|---|---|",
+            *(row.cells() for row in rows),
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether the promises hold."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--write", action="store_true", help="write the page of figures")
+    parser.add_argument("--from-nothing", action="store_true", help="also the first `make demo` of a fresh copy")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = [*small(folder), *demo(folder)]
+        if given.from_nothing:
+            rows.append(from_nothing(folder))
+    print(page(rows))
+    if given.write:
+        PAGE.write_text(page(rows), encoding="utf-8")
+    return 3 if any(row.broken for row in rows) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``audit``: what the log holds, whether it holds, and what comes out when a case is decided again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radiomicnet_md.commands.call import Call, printable
+from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
+
+if TYPE_CHECKING:
+    from radiomicnet_md.home import Home
+    from radiomicnet_md_audit.ledger import Ledger
+
+_SHOWN = {True: "yes", False: "NO ", None: "–  "}  # None: not checked
+_EXAMPLE = """\
+examples:
+  radiomicnet-md audit list
+  radiomicnet-md audit show 3kq8            (the beginning of a record id is enough)
+  radiomicnet-md audit verify --anchor copy-of-the-anchor
+  radiomicnet-md audit export bundle        then, anywhere: python -m radiomicnet_md_audit verify bundle --policy …
+  radiomicnet-md audit replay 3kq8 --input scan.dcm
+"""
+
+
+def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """Add the verbs of the log."""
+    parser.epilog = _EXAMPLE
+    verbs = parser.add_subparsers(dest="audit_verb", required=True, metavar="VERB", parser_class=type(parser))
+    listing = verbs.add_parser("list", parents=[shared], help="a line a decision")
+    listing.add_argument("--all", action="store_true", help="also genesis, replays and exports")
+    showing = verbs.add_parser("show", parents=[shared], help="one record, proven and explained")
+    showing.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
+    verifying = verbs.add_parser("verify", parents=[shared], help="every signature, hash and proof of the log")
+    verifying.add_argument("--anchor", metavar="FILE", help="a copy of the anchor kept elsewhere")
+    exporting = verbs.add_parser("export", parents=[shared], help="a bundle that verifies offline")
+    exporting.add_argument("folder", metavar="DIR", help="a new folder")
+    replaying = verbs.add_parser("replay", parents=[shared], help="decide a recorded case again and compare")
+    replaying.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
+    replaying.add_argument("--input", metavar="FILE", help="the input; without it, the samples kept with the record")
+
+
+def run(call: Call) -> int:
+    """Do one of the verbs of the log."""
+    verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "replay": _replay}
+    return verbs[call.given.audit_verb](call)
+
+
+def _list(call: Call) -> int:
+    from radiomicnet_md_audit.statement import DECISION
+
+    with _reading(call) as (_, ledger):
+        for entry in ledger.entries():
+            record = ledger.read(entry)
+            if record.predicate_type == DECISION or call.given.all:
+                kind = record.predicate_type.split(":")[-2]
+                _list_line(call, entry.index, kind, record.log.time_utc, record.predicate)
+    return ExitCode.OK
+
+
+def _list_line(call: Call, index: int, kind: str, time: str, predicate: Mapping[str, Any]) -> None:
+    line = {
+        "record_id": predicate["record_id"],
+        "log_index": index,
+        "time": time,
+        "kind": kind,
+        "state": predicate.get("state"),
+        "input_sha256": (predicate.get("input") or {}).get("file_sha256"),
+        "mask_sha256": (predicate.get("outputs") or {}).get("mask_sha256"),
+    }
+    said = (predicate.get("reason") or {}).get("code") or predicate.get("verdict") or ""
+    call.console.emit(line, f"{index:>5}  {time[:19]}Z  {predicate['record_id']}  {line['state'] or kind:<8}  {said}")
+
+
+def _show(call: Call) -> int:
+    from radiomicnet_md import shelf
+    from radiomicnet_md.review import proven, text
+    from radiomicnet_md_audit.statement import DECISION
+
+    with _reading(call) as (home, ledger):
+        entry = ledger.find(call.given.id)
+        claims = shelf.claims(home.folder, ledger.read(entry).predicate)
+        statement, proof = proven.prove(ledger, entry, claims)
+    if call.console.as_json:
+        call.console.emit({"log_index": proof.index, "statement": statement}, "")
+    elif statement["predicateType"] == DECISION:
+        call.console.page(text.show(statement, proof, colour=call.console.colour))
+    else:
+        call.console.page(printable(json.dumps(statement["predicate"], indent=2)) + "\n")
+    return ExitCode.OK
+
+
+def _verify(call: Call) -> int:
+    from radiomicnet_md_audit.stored import verify_ledger
+
+    anchor = None if call.given.anchor is None else _anchor(Path(call.given.anchor))
+    try:
+        with _reading(call) as (_, ledger):
+            report = verify_ledger(ledger, ledger.anchor_text() if anchor is None else anchor)
+    except IntegrityError as problem:
+        finding = {"index": None, "code": problem.code, "text": str(problem)}
+        line = {"ok": False, "size": None, "root": None, "claims": [], "findings": [finding]}
+        call.console.emit(line, f"NOT OK  {problem} [{problem.code}]\n        → {problem.remedy}")
+        return ExitCode.INTEGRITY
+    heading = f"{'OK' if report.ok else 'NOT OK'}  {report.size} entries, root {report.root}"
+    claims = [f"  {_SHOWN[claim.ok]}  {claim.name}: {claim.text}" for claim in report.claims]
+    findings = [f"  entry {found.index}: {found.text} [{found.code}]" for found in report.findings]
+    call.console.emit(report.document(), "\n".join([heading, *claims, *findings]))
+    return ExitCode.OK if report.ok else ExitCode.INTEGRITY
+
+
+def _export(call: Call) -> int:
+    from radiomicnet_md.bundle import export_log
+    from radiomicnet_md.home import open_home
+
+    settings = call.settings()
+    folder = Path(call.given.folder)
+    size = export_log(open_home(settings.home), folder, settings.account, settings.audit_db)
+    policy = folder / "policy.json"
+    check = f"python -m radiomicnet_md_audit verify {folder} --policy {policy}"
+    call.console.emit({"folder": str(folder), "policy": str(policy), "size": size}, f"exported to {folder}\n  {check}")
+    call.console.note("Give the policy to whoever verifies by another way than the bundle: it says whom to trust.")
+    return ExitCode.OK
+
+
+def _replay(call: Call) -> int:
+    from radiomicnet_md.opening import open_desk
+    from radiomicnet_md.replay import replay
+
+    source = None if call.given.input is None else Path(call.given.input)
+    with open_desk(call.settings()) as desk:
+        done = replay(call.given.id, desk, source)
+    record = f"  record of this replay: {done.record_id} at {done.log_index} in the log"
+    call.console.emit(done.line(), f"{done.finding.verdict}  {done.of}\n  {done.finding.text}\n{record}")
+    return done.exit_code
+
+
+@contextmanager
+def _reading(call: Call) -> Iterator[tuple[Home, Ledger]]:
+    """The home and its log, opened to read."""
+    from radiomicnet_md.home import open_home
+
+    settings = call.settings()
+    home = open_home(settings.home)
+    with home.reading_ledger(settings.audit_db) as ledger:
+        yield home, ledger
+
+
+def _anchor(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fact = f"The anchor cannot be read: {error.strerror}."
+        raise ConfigurationError("E-ANCHOR-READ", fact, remedy="Check the file given with --anchor.") from None

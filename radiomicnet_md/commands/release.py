@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``release``: what would run, and whether it is what its maker signed."""
+
+from __future__ import annotations
+
+import argparse
+
+from radiomicnet_md.commands.call import Call
+from radiomicnet_md.errors import ExitCode, IntegrityError
+
+_EXAMPLE = """\
+examples:
+  radiomicnet-md release show
+  radiomicnet-md release verify --release path/to/release
+"""
+
+
+def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """Add the verbs of the release."""
+    parser.epilog = _EXAMPLE
+    verbs = parser.add_subparsers(dest="release_verb", required=True, metavar="VERB", parser_class=type(parser))
+    verbs.add_parser("show", parents=[shared], help="what the signed manifest says")
+    verbs.add_parser("verify", parents=[shared], help="compare every byte with the signed manifest")
+
+
+def run(call: Call) -> int:
+    """Verify the release, then show it or say that it holds."""
+    from radiomicnet_md.engine import release as releases
+
+    settings = call.settings()
+    folder = settings.release or releases.default_folder()
+    try:
+        release = releases.open_release(folder, keys=releases.trusted_keys(*settings.release_keys))
+    except IntegrityError as problem:
+        if call.given.release_verb == "show":
+            raise
+        line = {"ok": False, "path": str(folder), "code": problem.code, "text": str(problem)}
+        call.console.emit(line, f"NOT OK  {problem} [{problem.code}]\n        → {problem.remedy}")
+        return ExitCode.INTEGRITY
+    about = {"path": str(folder), "manifest_sha256": release.manifest_sha256, "keyid": release.keyid}
+    if call.given.release_verb == "verify":
+        size = sum(len(data) for data in release.files.values())
+        text = f"OK  {release.id} {release.version}: {len(release.files)} files, {size:,} bytes, as signed"
+        line = {"ok": True, **about, "id": release.id, "version": release.version, "files": len(release.files)}
+        call.console.emit(line, text)
+        return ExitCode.OK
+    listed = release.manifest["files"].items()
+    files = [f"  {entry['sha256'][:16]}…  {entry['size']:>9,}  {name}" for name, entry in listed]
+    said = {**about, **{name: value for name, value in release.manifest.items() if name != "files"}}
+    rows = [f"{name:<16} {value}" for name, value in said.items()]
+    call.console.emit({**release.manifest, **about}, "\n".join([*rows, "files", *files]))
+    return ExitCode.OK

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``segment``: one decision a case, in the log before anything else is written."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radiomicnet_md.commands.call import Call
+
+if TYPE_CHECKING:
+    from radiomicnet_md.desk import Answer
+
+FORMATS = ("dicom", "nifti", "png")
+_EXAMPLE = """\
+examples:
+  radiomicnet-md segment scan.dcm --out results
+  radiomicnet-md segment *.png --out results --format nifti --json
+
+Each case ends in one signed record. Its files are in results/<name of the input>/: mask.png,
+overlay.png, why.png, and mask.dcm (DICOM SEG) or mask.nii.gz. "No lesion found" is an answer, with
+an empty mask. Exit code 5: the one input was refused; 3: some of several were.
+"""
+
+
+def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """Add what ``segment`` takes."""
+    del shared
+    parser.epilog = _EXAMPLE
+    parser.add_argument("input", nargs="+", metavar="INPUT", help="an image file, or a folder of image files")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the files of the cases go")
+    parser.add_argument("--format", choices=FORMATS, help="form of the mask beside PNG (DICOM for a DICOM input)")
+
+
+def run(call: Call) -> int:
+    """Decide every input and say what came of it."""
+    from radiomicnet_md import desk as desks
+    from radiomicnet_md.opening import open_desk
+
+    given = call.given
+    inputs = desks.expanded([Path(name) for name in given.input])
+    answers: list[Answer] = []
+    with open_desk(call.settings()) as desk:
+        if desk.maker.stamps:
+            call.console.note(f"stamped: {', '.join(desk.maker.stamps)}")
+        cases = desks.segment_files(inputs, desk, Path(given.out), given.format)
+        for answer in call.console.progress(cases, "deciding", len(inputs)):
+            answers.append(answer)
+            call.console.emit(answer.line(), _text(answer))
+    return desks.exit_code(answers)
+
+
+def _text(answer: Answer) -> str:
+    head = f"{answer.status:<9} {answer.input}"
+    record = f"          record {answer.record_id} at {answer.log_index} in the log"
+    if answer.reason is not None:
+        reason = answer.reason
+        return f"{head}\n          {reason.text} [{reason.code}]\n          → {reason.remedy}\n{record}"
+    found = f"{answer.regions} region{'s' if answer.regions != 1 else ''}" if answer.regions else "no lesion found"
+    folder = Path(answer.outputs[0]).parent if answer.outputs else ""
+    return f"{head}\n          {found} → {folder}\n{record}"

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Homes are made once (keys cost seconds) and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from radiomicnet_md import home as homes
+from radiomicnet_md.desk import Desk
+from radiomicnet_md.review import pictures
+from tests import desks
+
+
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("homes") / "home"
+    homes.create(folder)
+    return folder
+
+
+@pytest.fixture
+def home(made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> homes.Home:
+    desks.remember_keys(monkeypatch)
+    folder = tmp_path / "home"
+    shutil.copytree(made_home, folder)
+    shutil.copyfile(homes.anchor_beside(made_home), homes.anchor_beside(folder))
+    return homes.open_home(folder)
+
+
+@pytest.fixture
+def engine() -> desks.FakeEngine:
+    return desks.FakeEngine()
+
+
+@pytest.fixture
+def desk(home: homes.Home, engine: desks.FakeEngine) -> Iterator[Desk]:
+    opened = desks.make_desk(home, engine)
+    yield opened
+    opened.ledger.close()
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def real_pictures() -> None:
+    """Asked for by a test that looks at the pictures."""
+
+
+@pytest.fixture(autouse=True)
+def quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take a second each; most tests only ask whether they are there."""
+    if "real_pictures" not in request.fixturenames:
+        monkeypatch.setattr(pictures, "overlay", lambda *_: b"overlay")
+        monkeypatch.setattr(pictures, "why", lambda *_: b"why")

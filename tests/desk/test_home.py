@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A home is private, says what it is, and is opened only by a version that knows it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from radiomicnet_md import home as homes
+from radiomicnet_md.errors import ConfigurationError, Problem
+from tests import desks
+
+
+def refused(folder: Path, code: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        homes.open_home(folder)
+    assert caught.value.code == code
+    assert caught.value.remedy
+
+
+@pytest.mark.verifies("SRS-KEY-001", "SRS-HOM-001")
+def test_everything_in_a_home_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        home = homes.create(tmp_path / "home")
+    finally:
+        os.umask(before)
+    folders = {path for path in home.folder.rglob("*") if path.is_dir()} | {home.folder}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+    secret = [path for name in ("keys", "vault") for path in (home.folder / name).iterdir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in [*secret, home.folder / "audit.db"]} == {0o600}
+    for name in ("engine", "log", "cosigner"):
+        assert b"BEGIN ENCRYPTED PRIVATE KEY" in (home.folder / "keys" / f"{name}.pem").read_bytes()
+    assert home.stamps == ("unqualified demonstration", "untrusted-key")
+    assert home.anchor == tmp_path / "home.anchor"
+    assert home.anchor.is_file()
+
+
+@pytest.mark.verifies("SRS-KEY-002", "SRS-HOM-002")
+def test_a_clinical_home_needs_a_passphrase_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(homes.PASSPHRASE_FILE, raising=False)
+    with pytest.raises(ConfigurationError) as caught:
+        homes.create(tmp_path / "home", clinical=True)
+    assert caught.value.code == "E-KEY-PASSPHRASE-ABSENT"
+    assert not (tmp_path / "home").exists()
+    secret = tmp_path / "passphrase"
+    secret.write_text("correct horse\n")
+    monkeypatch.setenv(homes.PASSPHRASE_FILE, str(secret))
+    home = homes.create(tmp_path / "home", clinical=True)
+    assert home.stamps == ()
+    assert not (home.folder / "keys" / "passphrase").exists()
+    assert homes.open_home(home.folder) == home
+    home.keys(home.passphrase())
+    secret.write_text("another\n")
+    for use in (home.keys, home.vault_key):
+        with pytest.raises(ConfigurationError) as caught:
+            use(home.passphrase())
+        assert caught.value.code == "E-KEY-PASSPHRASE"
+
+
+@pytest.mark.verifies("SRS-KEY-002")
+@pytest.mark.parametrize("content", [b"", b"\n", None])
+def test_an_empty_or_missing_passphrase_file_is_named(home: homes.Home, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "passphrase"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        home.passphrase({homes.PASSPHRASE_FILE: str(path)})
+    assert caught.value.code == "E-KEY-PASSPHRASE-FILE"
+
+
+@pytest.mark.verifies("SRS-CLI-006")
+def test_a_newer_home_is_left_alone(home: homes.Home) -> None:
+    path = home.folder / "home.yaml"
+    path.write_text(yaml.safe_dump({"format": homes.FORMAT + 1, "unheard": "of"}))
+    before = desks.tree(home.folder)
+    refused(home.folder, "E-HOME-NEWER")
+    assert desks.tree(home.folder) == before
+
+
+@pytest.mark.verifies("SRS-CLI-006", "SRS-CLI-004")
+@pytest.mark.parametrize("content", ["", "- 1", "format: one", "format: 1", "format: 1\nkind: other\norigin: x", "{"])
+def test_a_home_that_does_not_say_what_it_is_is_not_used(home: homes.Home, content: str) -> None:
+    (home.folder / "home.yaml").write_text(content)
+    refused(home.folder, "E-HOME-UNUSABLE")
+
+
+@pytest.mark.verifies("SRS-CLI-004")
+def test_no_home_and_an_open_door_are_named(home: homes.Home, tmp_path: Path) -> None:
+    refused(tmp_path / "nowhere", "E-HOME-ABSENT")
+    home.folder.chmod(0o755)
+    refused(home.folder, "E-HOME-MODE")
+
+
+@pytest.mark.verifies("SRS-HOM-001")
+def test_a_home_is_made_only_where_nothing_is(home: homes.Home, tmp_path: Path) -> None:
+    before = desks.tree(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        homes.create(home.folder)
+    assert caught.value.code == "E-HOME-EXISTS"
+    (tmp_path / "other.anchor").write_text("of an earlier home")
+    with pytest.raises(ConfigurationError) as caught:
+        homes.create(tmp_path / "other")
+    assert caught.value.code == "E-HOME-OCCUPIED"
+    assert desks.tree(tmp_path) == {**before, "other.anchor": b"of an earlier home"}
+
+
+@pytest.mark.verifies("SRS-CLI-004")
+def test_a_place_where_nothing_can_be_made_is_a_problem_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Problem):
+        homes.create(tmp_path / "file" / "home")
+
+
+@pytest.mark.verifies("SRS-KEY-001")
+def test_compiled_code_is_kept_in_the_home(home: homes.Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
+    homes.use_private_cache(home.folder)
+    cache = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert cache.is_relative_to(home.folder)
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
