@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS
+from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, margin
 from radiomicnet_md.engine import decide
 from radiomicnet_md.radiomics.region import VALUE_NAMES
 
@@ -120,3 +120,17 @@ def test_upsampling_keeps_a_constant_and_scales_by_sixteen(value: int, rows: int
     out = decide.upsample(np.full((rows, columns), value, dtype=np.int64), 2 * rows, 2 * columns)
     assert out.shape == (2 * rows, 2 * columns)
     assert (out == 16 * value).all()
+
+
+@pytest.mark.verifies("SRS-ENG-005")
+@given(seed=st.integers(0, 10_000), shift=st.integers(-(2**16), 2**16))
+@settings(max_examples=25, deadline=None)
+def test_the_choice_is_never_behind_the_runner_up(seed: int, shift: int) -> None:
+    random = np.random.default_rng(seed)
+    levels = random.integers(0, 256, (96, 112)).astype(np.uint8)
+    codes = random.integers(0, 64, (16, 48, 56)).astype(np.uint8)
+    layer = tables(seed)
+    choice = decide.choose(field(seed), levels, codes, decide.Tables(layer.intercept + shift, layer.terms))
+    beaten = margin(choice.chosen, choice.runner_up)
+    assert (beaten is None) == (choice.runner_up is None)
+    assert beaten is None or beaten >= 0

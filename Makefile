@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each target does its own set-up; the second run starts at once.
+#
+#   make demo     the whole story on this computer, into demo/
+#   make test     all tests; outcomes also go to .results/ for `radiomicnet-md trace check`
+#   make check    style, types, walls between rooms, structure of the trace, dependencies
+#   make bench    speed and size, as in docs/reference/benchmarks.md
+#   make docs     the generated pages: SOUP.md, and .results/matrix.html
+#   make clean    all that the targets above left behind, except the environment
+#
+# A computer without a GPU saves 2 GB with the CPU build of torch; TORCH_FLAGS goes to pip when torch is installed:
+#   make demo TORCH_FLAGS="--index-url ADDRESS-OF-A-CPU-WHEEL-INDEX"
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_FLAGS ?=
+TEST_FLAGS ?= -n 2
+
+# Real data for the demo and for the tests that ask for it; all others run without.
+ifneq ($(wildcard ../shared/data),)
+export RADIOMICNET_MD_DATA ?= $(abspath ../shared/data)
+endif
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.radiomicnet-md
+INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
+
+.PHONY: setup demo test check bench docs clean
+
+setup: $(STAMP)
+
+$(STAMP): $(INSTALLED_FROM)
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH_FLAGS="$(TORCH_FLAGS)" requirements/install.sh
+	@touch $@
+
+demo: setup
+	@$(BIN)/radiomicnet-md demo --out demo/
+
+test: setup
+	@$(BIN)/python -m pytest --trace-results=.results/latest.jsonl $(TEST_FLAGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m radiomicnet_md_traceability trace check --structure
+	$(BIN)/pip check
+
+bench: setup
+	@$(BIN)/python benchmarks/run.py
+
+docs: setup
+	@mkdir -p .results
+	$(BIN)/python -m radiomicnet_md_traceability soup --write
+	$(BIN)/python -m radiomicnet_md_traceability trace matrix --format html --out .results/matrix.html
+
+clean:
+	rm -rf demo .results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test plugin writes what happened, refuses ids that nobody has, and turns absence into failure on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.traceability.conftest import Tree
+
+pytestmark = pytest.mark.verifies("SRS-TRC-001")
+
+SOURCE = """\
+import pytest
+
+pytestmark = pytest.mark.verifies("SRS-ABC-001")
+
+@pytest.fixture
+def broken():
+    yield
+    raise RuntimeError("torn down badly")
+
+def test_good(): pass
+def test_bad(): assert False, "so be it"
+def test_later(): pytest.skip("not today")
+def test_data(data): pass
+def test_teardown(broken): pass
+@pytest.mark.parametrize("n", [1, 2])
+def test_many(n): pass
+"""
+
+
+def run(tree: Tree, root: Path, *words: str, require: str = "") -> subprocess.CompletedProcess[str]:
+    """Run pytest in the small checkout, with the project's own plugin."""
+    shutil.copy(root / "tests" / "conftest.py", tree.root / "tests" / "conftest.py")
+    tree.write("pytest.ini", "[pytest]\nmarkers =\n    verifies(*ids): requirements\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RADIOMICNET_MD_")}
+    environment["RADIOMICNET_MD_REQUIRE"] = require
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--trace-results=.results/new.jsonl", *words],
+        cwd=tree.root, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["one process", "two workers"])
+def test_the_results_name_every_test_with_its_worst_outcome(tree: Tree, root: Path, words: tuple[str, ...]) -> None:
+    tree.write("tests/test_part.py", SOURCE)
+    assert run(tree, root, *words).returncode == 1
+    head, *lines = map(json.loads, (tree.root / ".results" / "new.jsonl").read_text(encoding="utf-8").splitlines())
+    assert head["tests"] == len(lines) == 7
+    assert {line["nodeid"].partition("::")[2]: (line["outcome"], line["reason"]) for line in lines} == {
+        "test_bad": ("failed", "tests/test_part.py:11: AssertionError"),
+        "test_data": ("skipped", "absent: data"),
+        "test_good": ("passed", ""),
+        "test_later": ("skipped", "not today"),
+        "test_many[1]": ("passed", ""),
+        "test_many[2]": ("passed", ""),
+        "test_teardown": ("failed", "tests/test_part.py:8: RuntimeError"),
+    }
+    assert {tuple(line["ids"]) for line in lines} == {("SRS-ABC-001",)}
+
+
+def test_an_id_nobody_has_ends_the_collection(tree: Tree, root: Path) -> None:
+    tree.write("tests/test_part.py", SOURCE.replace("SRS-ABC-001", "SRS-ABC-404"))
+    finished = run(tree, root)
+    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "SRS-ABC-404, but no requirement has this id" in finished.stderr
+    assert not (tree.root / ".results" / "new.jsonl").exists()
+
+
+def test_what_is_required_must_not_be_absent(tree: Tree, root: Path) -> None:
+    tree.write("tests/test_part.py", SOURCE)
+    assert "RADIOMICNET_MD_REQUIRE names data, which is not here" in run(tree, root, require="data").stdout
+
+
+def test_an_interrupted_run_leaves_the_former_results(tree: Tree, root: Path) -> None:
+    tree.write("tests/test_part.py", SOURCE.replace('assert False, "so be it"', "raise KeyboardInterrupt"))
+    tree.write(".results/new.jsonl", "the former\n")
+    assert run(tree, root).returncode == pytest.ExitCode.INTERRUPTED
+    assert (tree.root / ".results" / "new.jsonl").read_text(encoding="utf-8") == "the former\n"
