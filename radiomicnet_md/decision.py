@@ -75,3 +75,14 @@ class Decision:
     stages: Mapping[str, str]  # digest after each stage: levels, features, trunk, logit, mask
     arithmetic: str  # "integers in float32", …
     lesions: tuple[Mapping[str, Any], ...] = ()  # per-lesion PyRadiomics values or typed UNDEFINED
+
+
+def margin(chosen: tuple[Region, ...], runner_up: Region | None) -> int | None:
+    """What the choice beat the best other candidate by, 2**-SCORE_BITS; None where there was no other.
+
+    The scores of the chosen regions that share a pixel with the runner-up (they exclude it), summed, minus
+    its own. Law: never below 0, since the chosen set has the largest sum; 0 is a tie.
+    """
+    if runner_up is None:
+        return None
+    return sum(region.score for region in chosen if (region.pixels & runner_up.pixels).any()) - runner_up.score

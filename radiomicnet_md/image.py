@@ -64,8 +64,8 @@ class Identity:
 
 
 def array_sha256(array: NDArray[Any]) -> str:
-    r"""SHA-256 over ``dtype shape\\n`` and the little-endian samples in C order.
     r"""SHA-256 over ``dtype shape\n`` and the little-endian samples in C order.
+
     Negative zero is turned into zero first: the two compare equal but differ in their bytes.
     """
     little = array.dtype.newbyteorder("<")

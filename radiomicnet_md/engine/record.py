@@ -10,7 +10,7 @@ Rules of this module:
 - A record fits into an entry of the log (65,535 bytes): from the third region on, values and terms are an
   artefact of their own, named by its digest.
 
-The predicate is described field by field in ``audit/FORMAT.md``.
+The predicate is described part by part in ``docs/reference/record.md``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Check, Decision, Region
+from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Check, Decision, Region, margin
 from radiomicnet_md.engine.resample import area_weights
 from radiomicnet_md.image import Image, array_sha256, mask_sha256
 from radiomicnet_md_audit import canonical
@@ -171,18 +171,6 @@ def certified(decision: Decision) -> int:
     return int((np.abs(named) > decision.rho).sum())
 
 
-def margin(decision: Decision) -> int | None:
-    """What the choice beat the best other candidate by; None where there was no other.
-
-    The scores of the chosen regions that share a pixel with the runner-up (they exclude it), summed, minus
-    its own. Law: never below 0, since the chosen set has the largest sum; 0 is a tie.
-    """
-    other = decision.runner_up
-    if other is None:
-        return None
-    return sum(region.score for region in decision.chosen if (region.pixels & other.pixels).any()) - other.score
-
-
 def plain(value: object) -> Any:  # noqa: ANN401 -- JSON has no narrower type
     """The value with every float as ``float.hex()``, every tuple as a list, every integer a Python int."""
     if isinstance(value, Mapping):
@@ -239,7 +227,7 @@ def _choice(decision: Decision) -> dict[str, Any]:
         "candidates": decision.candidates,
         "chosen": _shortened([_region(region) for region in decision.chosen], "values", "terms"),
         "runner_up": None if decision.runner_up is None else _region(decision.runner_up),
-        "margin": margin(decision),
+        "margin": margin(decision.chosen, decision.runner_up),
         "score_bits": SCORE_BITS,
     }
 

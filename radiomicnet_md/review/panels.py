@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Decision, Region
+from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Decision, Region, margin
 from radiomicnet_md.review import canvas
 from radiomicnet_md.review.names import label, measured, short, signed
 
@@ -39,12 +39,10 @@ def headline(decision: Decision) -> tuple[str, str]:
     if decision.chosen:
         count = "one region" if len(decision.chosen) == 1 else f"{len(decision.chosen)} regions"
         answer = f"Lesion outlined: {count}, sum {_signed(decision.chosen[0].score)} > 0"
-        if decision.runner_up is None:
+        beaten = margin(decision.chosen, decision.runner_up)
+        if decision.runner_up is None or beaten is None:
             return answer, f"{seen}; no other region competed"
-        next_best = f"{seen}; the runner-up has {_signed(decision.runner_up.score)}"
-        if len(decision.chosen) > 1:
-            return answer, next_best
-        return answer, f"{next_best}, a margin of {_signed(decision.chosen[0].score - decision.runner_up.score)}"
+        return answer, f"{seen}; the runner-up has {_signed(decision.runner_up.score)}, a margin of {_signed(beaten)}"
     if decision.runner_up is None:
         return "No lesion found: no candidate region", "the evidence nowhere formed a region that could be weighed"
     best = decision.runner_up

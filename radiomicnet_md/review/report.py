@@ -209,11 +209,7 @@ def _why(predicate: Mapping[str, Any]) -> str:
     unit = 1 << choice["score_bits"]
     largest = sorted(region["terms"].items(), key=lambda item: (-abs(item[1]), item[0]))[:3]
     terms = ", ".join(f"{label(name)} {signed(value / unit, 3)}" for name, value in largest)
-    margin = (
-        ""
-        if choice["margin"] is None or len(choice["chosen"]) > 1
-        else f" Margin {signed(choice['margin'] / unit, 3)}."
-    )
+    margin = "" if choice["margin"] is None else f" Margin {signed(choice['margin'] / unit, 3)}."
     return f"Candidates weighed: {choice['candidates']}. Largest terms: {terms}.{margin} {ending}"
 
 

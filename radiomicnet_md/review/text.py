@@ -143,8 +143,7 @@ def _choice(choice: Mapping[str, Any]) -> Iterator[Line]:
     elif other is None:
         yield from _row("", f"{weighed}; none is left to compare with")
     else:
-        what = "margin over the runner-up" if len(choice["chosen"]) == 1 else "weakest region minus runner-up"
-        yield from _row("", f"{weighed}; {what} {signed(choice['margin'] / unit, 3)}")
+        yield from _row("", f"{weighed}; margin over the runner-up {signed(choice['margin'] / unit, 3)}")
     for number, region in enumerate(choice["chosen"]):
         if number:
             yield "plain", ""
