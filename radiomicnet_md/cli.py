@@ -136,16 +136,17 @@ def _guarded(run: Run, call: Call) -> int:
     except KeyboardInterrupt:
         call.console.note("interrupted")
         return ExitCode.INTERRUPTED
-    except ModuleNotFoundError as error:
-        call.console.problem(_absent(error))
-        return ExitCode.CONFIGURATION
     except Exception as error:  # noqa: BLE001 -- the last net: a user never meets a traceback
-        call.console.problem(call.defect(error))
-        return ExitCode.UNEXPECTED
+        seen = _absent(error) or call.defect(error)
+        call.console.problem(seen)
+        return seen.exit_code
     return code
 
 
-def _absent(error: ModuleNotFoundError) -> Problem:
+def _absent(error: Exception) -> Problem | None:
+    """What to say when a package of somebody else is not installed; None for any other error."""
+    if not isinstance(error, ModuleNotFoundError) or str(error.name).startswith("radiomicnet_md"):
+        return None
     return ConfigurationError(
         "E-PART-ABSENT",
         f"This needs the Python package {error.name}, which is not installed.",

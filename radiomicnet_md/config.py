@@ -47,6 +47,11 @@ class Settings(BaseModel):
     operator: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._:-]{1,64}$")  # service account; None: uid:N
 
     @property
+    def account(self) -> str:
+        """The account that records name."""
+        return self.operator or f"uid:{os.geteuid()}"
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of all settings."""
         return hashlib.sha256(canonical.dumps(self.model_dump(mode="json"))).hexdigest()

@@ -29,7 +29,7 @@ from radiomicnet_md.engine.record import Case, Maker, Outcome, Reason
 from radiomicnet_md.engine.state import Event, State, after
 from radiomicnet_md.errors import ExitCode, InputError, NotQualifiedError, Problem
 from radiomicnet_md.home import Home, note_fault
-from radiomicnet_md.image import Identity
+from radiomicnet_md.image import Identity, array_bytes
 from radiomicnet_md_audit import statement
 
 if TYPE_CHECKING:
@@ -236,8 +236,8 @@ def _keep(staged: shelf.Staged, attempt: Attempt, desk: Desk) -> None:
     if case.commitments:
         staged.keep_salt(attempt.salt, desk.vault_key)
     if case.image is not None and case.decision is not None:
-        staged.keep(shelf.array_bytes(case.image.pixels))
-        staged.keep(shelf.array_bytes(case.decision.contributions))
+        staged.keep(array_bytes(case.image.pixels))
+        staged.keep(array_bytes(case.decision.contributions))
         staged.keep(case.decision.mask.tobytes())
         for detail in record.details(case.decision):
             staged.keep(detail)

@@ -63,17 +63,20 @@ class Identity:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
-def array_sha256(array: NDArray[Any]) -> str:
-    r"""SHA-256 over ``dtype shape\n`` and the little-endian samples in C order.
+def array_bytes(array: NDArray[Any]) -> bytes:
+    """One line ``dtype shape``, then the little-endian samples in C order.
 
     Negative zero is turned into zero first: the two compare equal but differ in their bytes.
     """
-    little = array.dtype.newbyteorder("<")
-    plain = np.ascontiguousarray(array, dtype=little)
+    plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     if plain.dtype.kind == "f":
         plain = plain + 0.0
-    head = f"{plain.dtype.str} {' '.join(map(str, plain.shape))}\n".encode()
-    return hashlib.sha256(head + plain.tobytes()).hexdigest()
+    return f"{plain.dtype.str} {' '.join(map(str, plain.shape))}\n".encode() + plain.tobytes()
+
+
+def array_sha256(array: NDArray[Any]) -> str:
+    """SHA-256 over :func:`array_bytes`."""
+    return hashlib.sha256(array_bytes(array)).hexdigest()
 
 
 def mask_sha256(mask: NDArray[np.uint8]) -> str:

@@ -11,7 +11,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -62,7 +61,7 @@ def maker(settings: Settings, home: Home, release: Release | None) -> Maker:
         named = {"id": release.id, "version": release.version, "manifest_sha256": release.manifest_sha256}
     return Maker(
         stamps=home.stamps,
-        operator=settings.operator or f"uid:{os.geteuid()}",
+        operator=settings.account,
         release=named,
         code=installation.code(),
         environment=installation.environment(),

@@ -17,7 +17,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,16 +133,18 @@ def fetch(home: Path, digest: str) -> bytes | None:
     return data
 
 
-def array_bytes(array: NDArray[Any]) -> bytes:
-    """The bytes that :func:`radiomicnet_md.image.array_sha256` is over: one line ``dtype shape``, then the samples."""
-    plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    if plain.dtype.kind == "f":
-        plain = plain + 0.0
-    return f"{plain.dtype.str} {' '.join(map(str, plain.shape))}\n".encode() + plain.tobytes()
+def claims(home: Path, predicate: Mapping[str, Any]) -> list[str]:
+    """What can be said here of the bytes that a decision names; :class:`IntegrityError` when they were changed."""
+    outputs = predicate.get("outputs")
+    if not outputs:
+        return []
+    if all(fetch(home, outputs[name]) is not None for name in ("mask_sha256", "contributions_sha256")):
+        return ["mask and contributions are kept in this home, byte for byte as recorded"]
+    return ["mask or contributions are not kept in this home (any more)"]
 
 
 def array_from(data: bytes) -> NDArray[Any]:
-    """The array that :func:`array_bytes` wrote."""
+    """The array that :func:`radiomicnet_md.image.array_bytes` wrote."""
     head, _, samples = data.partition(b"\n")
     kind, *shape = head.decode().split(" ")
     return np.frombuffer(samples, dtype=np.dtype(kind)).reshape([int(extent) for extent in shape]).copy()

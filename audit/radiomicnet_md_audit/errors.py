@@ -62,3 +62,9 @@ class BusyError(Problem):
     """Somebody else holds what is needed; the same call may succeed later."""
 
     exit_code = ExitCode.RETRY
+
+
+class RecordError(Problem):
+    """A record is asked for that is not there, or given that must not be there a second time."""
+
+    exit_code = ExitCode.USAGE

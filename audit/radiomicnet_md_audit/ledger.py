@@ -21,13 +21,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, NoReturn, Self, cast
+from typing import NoReturn, Self, cast
 
 from radiomicnet_md_audit import canonical, checkpoint, clock, dsse, merkle, proof, settled, statement
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorFile
 from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
-from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, IntegrityError, Problem
+from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Problem, RecordError
 from radiomicnet_md_audit.note import NoteKey
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import CosigningKey, SigningKey
@@ -36,12 +36,6 @@ from radiomicnet_md_audit.store import Row, Store, Transaction, database_path
 
 LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
 _PAGE = 256
-
-
-class RecordError(Problem):
-    """A record is asked for that is not there, or given that must not be there a second time."""
-
-    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
 
 
 @dataclass(frozen=True)

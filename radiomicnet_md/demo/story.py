@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from radiomicnet_md import __version__, home, io
+from radiomicnet_md.bundle import export_log
 from radiomicnet_md.config import Settings
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.demo import cases, ground, offline, summary
@@ -31,7 +32,6 @@ from radiomicnet_md.replay import Replayed, Verdict, replay
 from radiomicnet_md.review.proven import prove
 from radiomicnet_md.review.report import Finding, Picture, ShownCase, Story, page
 from radiomicnet_md.review.text import answer as answer_of
-from radiomicnet_md_audit import export
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def run(out: Path, voice: Voice, release: Path | None = None) -> ExitCode:
         replayed = _replay(decided, desk)
     voice.note("5/6  the log verified and exported, the export verified in a process without the engine")
     log, shown = _verified(decided, desk.home)
-    report = _exported(out, desk.home)
+    report = _exported(out, desk.home, desk.maker.operator)
     voice.note("6/6  the report")
     story = Story(
         release=desk.maker.release or {},
@@ -162,10 +162,9 @@ def _verified(decided: Sequence[Decided], owner: home.Home) -> tuple[list[Findin
     return [Finding(claim.name, claim.ok, claim.text) for claim in report.claims], shown
 
 
-def _exported(out: Path, owner: home.Home) -> dict[str, Any]:
+def _exported(out: Path, owner: home.Home, operator: str) -> dict[str, Any]:
     """Export the log and have the export verified elsewhere; the verifier's report."""
-    with owner.writing_ledger(owner.passphrase()) as ledger:
-        export.write(ledger, out / "export", artefacts=owner.artefacts)
+    export_log(owner, out / "export", operator)
     return offline.verify(out / "export", owner.folder / "policy.json", owner.anchor)
 
 

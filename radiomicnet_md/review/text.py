@@ -157,6 +157,10 @@ def _sum(region: Mapping[str, Any], other: Mapping[str, Any] | None, unit: int) 
     row0, column0, row1, column1 = region["box"]
     place = f"rows {row0}-{row1 - 1}, columns {column0}-{column1 - 1} of the working grid"
     yield "plain", f"  {region['area_px']} px, {place}, rung {region['threshold']:+d}"
+    if "detail_sha256" in region:
+        kept = f"its terms are kept as artefact {region['detail_sha256'][:16]}…"
+        yield "plain", f"  sum {signed(region['score'] / unit, 3)}; {kept}"
+        return
     head = f"{'term':<{_TERM}} {'measured':>9} {'':<{2 * _HALF + 1}} {'value':>7} {f'x {unit}':>8}"
     yield "title", f"  {head} {'runner-up' if other else ''}".rstrip()
     terms, beside = region["terms"], other["terms"] if other else {}

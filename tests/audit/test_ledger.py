@@ -12,8 +12,8 @@ import pytest
 from radiomicnet_md_audit import canonical, checkpoint, dsse, merkle, proof, sign, statement
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.clock import Instant
-from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, IntegrityError
-from radiomicnet_md_audit.ledger import Ledger, RecordError
+from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, IntegrityError, RecordError
+from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.stored import verify_ledger
 from tests.audit.sites import ORIGIN, Site
 
@@ -285,3 +285,10 @@ def test_the_first_entry_names_the_log_and_its_keys(site: Site) -> None:
         said = ledger.read(next(ledger.entries()))
         assert said.predicate_type == statement.GENESIS
         assert policies.from_genesis(said) == site.policy == ledger.declared
+
+
+@pytest.mark.verifies("SRS-LOG-004")
+def test_a_report_is_plain_json(site: Site) -> None:
+    document = site.verify().document()
+    assert canonical.loads(canonical.dumps(document)) == document
+    assert list(document) == ["ok", "size", "root", "claims", "findings"]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from radiomicnet_md_audit import canonical, checkpoint, dsse, merkle, sign, statement
+from radiomicnet_md_audit import checkpoint, dsse, merkle, sign, statement
 from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
 from radiomicnet_md_audit.errors import ExitCode, Problem
 from radiomicnet_md_audit.ledger import Ledger
@@ -395,9 +395,3 @@ def test_many_findings_are_counted_not_listed(site: Site) -> None:
         report = verify_ledger(ledger, None)
     assert len(report.findings) == 101
     assert report.findings[-1].code == "E-MORE"
-
-
-def test_a_report_is_plain_json(site: Site) -> None:
-    document = site.verify().document()
-    assert canonical.loads(canonical.dumps(document)) == document
-    assert list(document) == ["ok", "size", "root", "claims", "findings"]

@@ -25,7 +25,7 @@ def test_the_story_ends_with_a_report_of_what_was_verified(ended: Ended) -> None
     assert states == {"Echocardiogram in colour": "REFUSED", "Breast phantom": "RESULT"}
     assert line["cases"][1]["dice"] == 1.0
     assert line["replay"]["verdict"] == "IDENTICAL"
-    assert line["log"]["size"] == 4  # genesis, two cases, the replay
+    assert line["log"]["size"] == 5  # genesis, two cases, the replay, the export
     assert "Not a cleared device." in text
     steps = [note[:3] for note in ended.heard.notes if not note.startswith(" ")]
     assert steps == ["1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]
@@ -51,7 +51,7 @@ def test_nothing_of_an_earlier_run_is_left(ended: Ended) -> None:
 @pytest.mark.verifies("SRS-CLI-004")
 def test_the_next_commands_name_what_is_there(ended: Ended) -> None:
     ((_, text),) = ended.heard.data
-    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("    ") and " -m " in line]
+    lines = [shlex.split(line) for line in text.splitlines() if re.match(r" {4}\S", line)]
     assert len(lines) >= 5
     named = {word for words in lines for word in words if word.startswith(str(ended.out))}
     assert len(named) >= 4

@@ -15,7 +15,7 @@ from radiomicnet_md_traceability import load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "audit").glob("*.md")])
-NOT_CLEARED = "not a cleared device"
+NOT_CLEARED = re.compile(r"(?:not a|no) cleared (?:medical )?device")
 ONE_SCREEN = 60  # lines
 
 
@@ -65,12 +65,12 @@ def test_whoever_reads_is_told_what_this_is_not() -> None:
         "README": text("README.md"),
         "help": device("--help").stdout,
         "report": text("radiomicnet_md/review/report.py") + text("radiomicnet_md/review/style.py"),
-        "third-party notice": text("NOTICE"),
+        "notice": text("NOTICE"),
     }
     cards = sorted((ROOT / "radiomicnet_md" / "releases").glob("*/model_card.json"))
     assert cards
     places |= {f"model card {card.parent.name}": card.read_text(encoding="utf-8") for card in cards}
-    assert [name for name, page in places.items() if NOT_CLEARED not in " ".join(page.lower().split())] == []
+    assert [name for name, page in places.items() if not NOT_CLEARED.search(" ".join(page.lower().split()))] == []
 
 
 @pytest.mark.verifies("SRS-CLI-001")
@@ -106,7 +106,7 @@ def test_decisions_are_numbered_dated_and_a_page_at_most() -> None:
         assert re.search(r"^Status: (accepted|superseded by \d{4}), \d{4}-\d{2}-\d{2}$", page, re.MULTILINE), (
             record.name
         )
-        for part in ("Context", "Decision", "Alternatives", "Consequences"):
+        for part in ("Context", "Decision", "Consequences"):
             assert f"\n## {part}\n" in page, record.name
 
 

@@ -28,7 +28,12 @@ PACKAGES = (
 )
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
-DECODERS = {"pyjpegls", "pylibjpeg-openjpeg", "python-gdcm"}  # pydicom finds them; nothing here imports them
+DECODERS = {
+    "pyjpegls",
+    "pylibjpeg",
+    "pylibjpeg-openjpeg",
+    "python-gdcm",
+}  # pydicom finds them
 
 
 def sources(*folders: str) -> list[Path]:

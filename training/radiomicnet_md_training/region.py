@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from radiomicnet_md.decision import SCORE_BITS
 from radiomicnet_md.engine import decide
 from radiomicnet_md.engine.segment import Engine
+from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md.radiomics.region import VALUE_NAMES
 from radiomicnet_md_training.prepare import Prepared
@@ -75,6 +76,12 @@ def propose(engine: Engine, prepared: Prepared, index: NDArray[np.int64], fold: 
 def fit(proposals: list[Proposals], settings: Region) -> tuple[dict[str, Any], dict[str, float]]:
     """The ``region`` part of tables.json, and what cross-validation said of it."""
     seen = [p for p in proposals if len(p.pixels)]
+    if len({p.fold for p in seen}) < 2:  # noqa: PLR2004 - one to fit on, one to judge by
+        raise ConfigurationError(
+            "E-NO-CANDIDATES",
+            "fewer than two folds propose any region, so there is nothing to fit tables to",
+            remedy="train longer, or on more cases",
+        )
     targets = {p.case: np.array([dice(pixels, p.truth) for pixels in p.pixels]) for p in seen}
     predicted: dict[int, NDArray[np.float64]] = {}
     for fold in sorted({p.fold for p in seen}):
@@ -113,7 +120,7 @@ def _machine(settings: Region, proposals: list[Proposals], targets: dict[int, ND
         learning_rate=settings.rate,
         max_rounds=settings.rounds,
         random_state=settings.seed,
-        n_jobs=1,
+        n_jobs=-1,  # the bags do not depend on each other
     )
     x = np.concatenate([p.values for p in proposals]).astype(float)
     y = np.concatenate([targets[p.case] for p in proposals])
