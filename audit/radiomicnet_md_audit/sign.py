@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import padding, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
@@ -73,7 +73,7 @@ class VerifyingKey:
         """Read a PEM public key; raise :class:`ConfigurationError` ``E-KEY-FORM`` when it is no Ed25519 key."""
         try:
             key = serialization.load_pem_public_key(pem)
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):  # a damaged key file can name any algorithm
             key = None
         if not isinstance(key, Ed25519PublicKey):
             raise _bad_key_file("is no Ed25519 public key in PEM form")
@@ -219,7 +219,7 @@ def _load(path: Path, passphrase: bytes) -> object:
         raise _wrong_passphrase()
     try:
         return serialization.load_pem_private_key(pem, passphrase)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         # The library names a failed decryption; everything else is a damaged or foreign file.
         if "password" in str(error).lower():
             raise _wrong_passphrase() from None

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.errors import ExitCode, IntegrityError
 
+MODEL_CARD = "model_card.json"
 _EXAMPLE = """\
 examples:
   radiomicnet-md release show
@@ -48,5 +52,28 @@ def run(call: Call) -> int:
     files = [f"  {entry['sha256'][:16]}…  {entry['size']:>9,}  {name}" for name, entry in listed]
     said = {**about, **{name: value for name, value in release.manifest.items() if name != "files"}}
     rows = [f"{name:<16} {value}" for name, value in said.items()]
-    call.console.emit({**release.manifest, **about}, "\n".join([*rows, "files", *files]))
+    card = json.loads(release.files[MODEL_CARD]) if MODEL_CARD in release.files else {}
+    text = "\n".join([*rows, "files", *files, *_card(card)])
+    call.console.emit({**release.manifest, **about, "model_card": card}, text)
     return ExitCode.OK
+
+
+def _card(card: Mapping[str, Any]) -> list[str]:
+    """The model card's figures and limits in words; nothing where the release has no card."""
+    if not card:
+        return []
+    seen = card["validation"]
+    return [
+        "model card",
+        f"  {card['notice']}",
+        f"  intended use     {card['intended_use']}",
+        f"  parameters       {card['parameters']['total']:,}",
+        f"  {seen['split']} split, {seen['lesion_images']} images with a lesion",
+        f"    mean Dice      {seen['lesion_mean_dice']:.3f}, misses as 0; median {seen['lesion_median_dice']:.3f}",
+        f"    of plain z ≥ 0 {seen['lesion_mean_dice_fixed_threshold']:.3f}, for comparison",
+        f"    no lesion said {seen['lesions_answered_no_lesion']} times, wrongly",
+        f"  {seen['split']} split, {seen['normal_images']} images without a lesion",
+        f"    no lesion said {seen['normals_answered_no_lesion']} times, rightly",
+        "  must not be used for",
+        *(f"    {limit}" for limit in card["must_not_be_used_for"]),
+    ]

@@ -62,7 +62,7 @@ class Engine:
         tables = json.loads(files[TABLES])
         tensors = load(files[WEIGHTS])
         self._files = files
-        self._preprocessing = measure.Preprocessing.from_json(json.loads(files[PREPROCESSING]))
+        self.preprocessing = measure.Preprocessing.from_json(json.loads(files[PREPROCESSING]))
         self.limits = Limits.from_json(files[ACCEPTANCE])
         self._thresholds = np.array([[float.fromhex(t) for t in row] for row in tables["thresholds"]])
         self.program = program.from_json(tables["program"])
@@ -89,7 +89,7 @@ class Engine:
             int(head["rho"]),
             NAMED,
         )
-        self._regions = decide.Tables.from_json(tables["region"])
+        self.regions = decide.Tables.from_json(tables["region"])
 
     @classmethod
     def load(cls, release: Release) -> Engine:
@@ -102,7 +102,7 @@ class Engine:
 
     def propose(self, source: NDArray[np.uint8]) -> Proposal:
         """Measure an image (rows, columns) and gather its pixel evidence."""
-        measured = measure.measure(source, self._preprocessing)
+        measured = measure.measure(source, self.preprocessing)
         codes = measure.encode(measured.maps, self._thresholds)
         raw = self._network.run(measure.canvas(measured.levels), self.factors(measured.paper))
         rows, columns = codes.shape[1:]
@@ -126,7 +126,7 @@ class Engine:
         """Decide one admitted image (rows, columns); ``spacing_mm`` only scales what is measured of a lesion."""
         proposal = self.propose(source)
         levels = proposal.measured.levels
-        choice = decide.choose(proposal.evidence.logit, levels, proposal.codes[: len(NAMED)], self._regions)
+        choice = decide.choose(proposal.evidence.logit, levels, proposal.codes[: len(NAMED)], self.regions)
         small = np.zeros(levels.shape, dtype=np.bool_)
         for region in choice.chosen:
             _check_sum(region)

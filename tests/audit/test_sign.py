@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import subprocess
@@ -128,6 +129,38 @@ def test_public_keys_travel_as_pem() -> None:
     for other in (b"", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", os.urandom(40)):
         with pytest.raises(ConfigurationError):
             sign.VerifyingKey.from_pem(other)
+
+
+@pytest.mark.verifies("SRS-KEY-001", "SRS-LOG-004")
+def test_a_public_key_file_with_any_bit_flipped_is_another_key_or_a_typed_error() -> None:
+    public = sign.from_seed(bytes([9]) * 32).public
+    good = public.to_pem()
+    refused = 0
+    for place, bit in itertools.product(range(len(good)), range(8)):
+        changed = bytearray(good)
+        changed[place] ^= 1 << bit
+        try:
+            sign.VerifyingKey.from_pem(bytes(changed))
+        except ConfigurationError:
+            refused += 1
+    assert refused > 4 * len(good)
+
+
+@pytest.mark.verifies("SRS-KEY-002")
+def test_a_private_key_file_with_any_bit_flipped_ends_in_a_typed_error_or_the_key(tmp_path: Path) -> None:
+    key = sign.from_seed(bytes([9]) * 32)
+    path = tmp_path / "key.pem"
+    sign.save_private(key, path, PASSPHRASE)
+    good = path.read_bytes()
+    head = good.index(b"\n") + 1
+    for place in range(head, head + 150, 3):  # where PKCS#8 names its algorithms and their parameters
+        changed = bytearray(good)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        try:
+            assert sign.load_private(path, PASSPHRASE).public == key.public
+        except ConfigurationError:
+            continue
 
 
 @pytest.mark.verifies("SRS-KEY-001")

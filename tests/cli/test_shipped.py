@@ -186,3 +186,13 @@ def test_no_option_variable_or_setting_changes_a_decision(
     options = ("--format", "nifti", "--json", "--quiet")
     second = command("segment", scan, "--out", tmp_path / "2", *options).lines[0]["record_id"]
     assert stages(command, first) == stages(command, second)
+
+
+@pytest.mark.verifies("SRS-DOC-002", "SRS-MOD-004")
+def test_showing_the_release_tells_its_scores_and_its_limits(command: Command) -> None:
+    said = command("release", "show")
+    assert said.code == ExitCode.OK
+    card = json.loads((releases.default_folder() / "model_card.json").read_text())
+    for wanted in ("not clinical evidence", "must not be used for", f"{card['validation']['lesion_mean_dice']:.3f}"):
+        assert wanted in said.out
+    assert said.out.count("no lesion said") == 2
