@@ -87,6 +87,7 @@ def test_the_page_of_settings_names_each_setting() -> None:
     assert {row for row in rows if row.islower()} == set(Settings.model_fields)
 
 
+@pytest.mark.verifies("SRS-TRC-004")
 def test_the_changelog_names_existing_requirements_and_the_version() -> None:
     changelog = text("CHANGELOG.md")
     named = set(re.findall(r"SRS-[A-Z]{3}-\d{3}", changelog))
@@ -97,6 +98,7 @@ def test_the_changelog_names_existing_requirements_and_the_version() -> None:
     assert f"## [{version.group(1)}]" in changelog
 
 
+@pytest.mark.verifies("SRS-TRC-004")
 def test_decisions_are_numbered_dated_and_a_page_at_most() -> None:
     records = sorted((ROOT / "docs" / "adr").glob("*.md"))
     assert [record.name[:4] for record in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
@@ -110,6 +112,7 @@ def test_decisions_are_numbered_dated_and_a_page_at_most() -> None:
             assert f"\n## {part}\n" in page, record.name
 
 
+@pytest.mark.verifies("SRS-TRC-004")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
@@ -117,6 +120,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.verifies("SRS-TRC-004")
 def test_the_checks_of_every_change_require_each_part_that_a_test_may_ask_for() -> None:
     named = re.search(r"RADIOMICNET_MD_REQUIRE=(\S+)", text(".ci/run"))
     assert named is not None

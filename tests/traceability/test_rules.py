@@ -176,10 +176,10 @@ def test_an_absent_part_is_tolerated_only_beside_a_passing_test(tree: Tree) -> N
     assert found(tree) == {"T18"}
 
 
-def test_a_test_of_the_repository_may_stand_without_a_requirement(tree: Tree) -> None:
+def test_a_test_of_the_repository_needs_a_requirement_too(tree: Tree) -> None:
     tree.write("tests/house/test_source.py", "def test_lines(): pass\n")
     tree.outcomes((NODEID, "passed", ""), ("tests/house/test_source.py::test_lines", "passed", ""))
-    assert found(tree) == set()
+    assert found(tree) == {"T08"}
 
 
 def test_without_results_the_structure_alone_is_judged(tree: Tree) -> None:
