@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -163,3 +164,14 @@ def test_a_phantom_with_a_lesion_is_outlined_and_scores_add_up(engine: Engine) -
     for region in (*decision.chosen, decision.runner_up):
         assert region is not None
         assert region.score == region.intercept + sum(region.terms.values())
+
+
+@pytest.mark.verifies("SRS-REL-001", "SRS-MOD-003")
+def test_the_release_is_bound_to_the_lock_and_the_recipe_of_this_checkout(release: Release, root: Path) -> None:
+    def digest(name: str) -> str:
+        return hashlib.sha256((root / name).read_bytes()).hexdigest()
+
+    assert release.manifest["lock_sha256"] == digest("requirements/lock-py311.txt")
+    record = json.loads(release.files["training_record.json"])
+    assert record["recipe_sha256"] == digest("training/recipes/locked.yaml")
+    assert (record["recipe"]["name"], record["recipe"]["version"]) == (release.id, release.version)

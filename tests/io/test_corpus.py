@@ -16,7 +16,7 @@ from radiomicnet_md import io
 from radiomicnet_md.engine.acceptance import Limits, Refused, admit
 from radiomicnet_md.errors import InputError
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 _KNOWN: dict[str, str] = {}  # the two collections share many files
