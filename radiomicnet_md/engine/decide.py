@@ -87,22 +87,27 @@ def candidates(evidence: NDArray[np.int64]) -> list[Candidate]:
     from scipy import ndimage
 
     found: list[tuple[int, NDArray[np.bool_], tuple[int, int, int, int], int]] = []
+    seen: set[tuple[int, int]] = set()  # candidates nest, so first pixel and area tell one from every other
     for threshold in LADDER:
         above = ndimage.binary_fill_holes(evidence >= threshold << (UPSAMPLED_BITS - 1))
         labels, count = ndimage.label(above)
         areas = np.bincount(labels.ravel(), minlength=count + 1)
         for label, place in enumerate(ndimage.find_objects(labels), start=1):
-            if areas[label] >= SMALLEST:
+            area = int(areas[label])
+            if area < SMALLEST:
+                continue
+            pixels = labels == label
+            known = (int(pixels.argmax()), area)
+            if known not in seen:
+                seen.add(known)
                 box = (place[0].start, place[1].start, place[0].stop, place[1].stop)
-                found.append((threshold, labels == label, box, int(areas[label])))
+                found.append((threshold, pixels, box, area))
     found.sort(key=lambda one: (-one[3], one[0], one[2]))
     owner = np.full(evidence.shape, -1, dtype=np.int64)
     kept: list[Candidate] = []
     for threshold, pixels, box, area in found:
         first = np.unravel_index(int(pixels.argmax()), pixels.shape)
         parent = int(owner[first])
-        if parent >= 0 and kept[parent].area == area:
-            continue  # the same pixels at a higher rung
         owner[pixels] = len(kept)
         kept.append(Candidate(threshold, pixels, box, area, parent if parent >= 0 else None))
     return kept

@@ -213,7 +213,7 @@ def _evidence(pixels: Mapping[str, Any]) -> Iterator[Line]:
     share = f"{numerator / denominator:.1%}" if denominator else "no part"
     yield from _row("named share", f"{share} of the logit's variance (centred)")
     sure, of = pixels["certified"]["pixels"], pixels["certified"]["of"]
-    limit = f"whatever the rest (at most {pixels['rho'] / unit:.3g})"
+    limit = f"in sign, whatever the rest (at most {pixels['rho'] / unit:.3g})"
     yield from _row("certified", f"{sure} of {of} pixels ({sure / of:.1%}), {limit}")
 
 

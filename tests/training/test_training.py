@@ -115,7 +115,7 @@ def test_folds_keep_groups_whole_and_cover_every_case_once(small: Prepared) -> N
 
 
 @pytest.mark.verifies("SRS-MOD-003")
-def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "recipe.sha256").write_text("0" * 64)
-    with pytest.raises(ConfigurationError, match="another recipe"):
+def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.sha256").write_text("0" * 64)
+    with pytest.raises(ConfigurationError, match="another recipe or of other cases"):
         pipeline.run(RECIPE, tmp_path, tmp_path, tmp_path / "lock", until="pixel")

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def run(recipe_file: Path, data: Path, out: Path, lock: Path, *, until: str) -> None:
     """Run the stages up to ``until``; the release ends in ``out/release``."""
     settings, digest = recipe.read(recipe_file)
-    _same_recipe(out, digest)
+    _same_run(out, digest, data)
     prepared = prepare(settings, data, out)
     train = prepared.of("train")
     whole = pixel.train(prepared, train, settings.pixel, settings.seed, out / "pixel")
@@ -54,13 +54,16 @@ def folds(prepared: Prepared, index: NDArray[np.int64], count: int) -> list[NDAr
     return [index[np.array(part) == number] for number in range(count)]
 
 
-def _same_recipe(out: Path, digest: str) -> None:
-    mark = out / "recipe.sha256"
+def _same_run(out: Path, digest: str, data: Path) -> None:
+    """Refuse to go on with checkpoints of another recipe or of another list of cases."""
+    table = data / "splits.csv"
+    cases = hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else ""
+    mark, text = out / "run.sha256", f"{digest} recipe\n{cases} splits.csv\n"
     out.mkdir(parents=True, exist_ok=True)
-    if mark.is_file() and mark.read_text().strip() != digest:
+    if mark.is_file() and mark.read_text() != text:
         raise ConfigurationError(
-            "E-RECIPE-CHANGED",
-            "the folder holds a run of another recipe",
+            "E-RUN-CHANGED",
+            "the folder holds a run of another recipe or of other cases",
             remedy="use another --out, or remove the folder",
         )
-    mark.write_text(digest + "\n")
+    mark.write_text(text)
