@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from radiomicnet_md import __version__
-from radiomicnet_md.commands.call import Call, Console, Run
+from radiomicnet_md.commands.call import Call, Console, Run, close_stdout
 from radiomicnet_md.errors import ConfigurationError, ExitCode, Problem
 
 PROGRAM = "radiomicnet-md"
@@ -130,9 +129,8 @@ def _guarded(run: Run, call: Call) -> int:
         call.console.problem(problem)
         return problem.exit_code
     except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.UNEXPECTED
+        close_stdout()  # whoever read our output has enough, and so stopped us
+        return ExitCode.INTERRUPTED
     except KeyboardInterrupt:
         call.console.note("interrupted")
         return ExitCode.INTERRUPTED

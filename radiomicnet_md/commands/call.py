@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from radiomicnet_md.errors import ExitCode, Problem
+from radiomicnet_md.errors import ConfigurationError, ExitCode, Problem
 
 if TYPE_CHECKING:
     from radiomicnet_md.config import Settings
@@ -32,6 +32,11 @@ class DefectError(Problem):
     """Something this program did not expect: a defect of its own."""
 
     exit_code = ExitCode.UNEXPECTED
+
+
+def close_stdout() -> None:
+    """Let what is still in the buffer go nowhere: Python would complain about it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,25 @@ class Console:
 
     def emit(self, line: Mapping[str, Any], text: str) -> None:
         """One datum: the object with ``--json``, the text without."""
-        sys.stdout.write((json.dumps(line) if self.as_json else printable(text)) + "\n")
+        self.page((json.dumps(line) if self.as_json else printable(text)) + "\n")
 
     def page(self, text: str) -> None:
-        """Text that is already fit for a terminal, colour included."""
-        sys.stdout.write(text)
+        """Text that is already fit for a terminal, colour included; at once, so that no line waits in a buffer.
+
+        Raises :class:`ConfigurationError` where stdout takes nothing more (a full disk behind it).
+        """
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            close_stdout()
+            raise ConfigurationError(
+                "E-STDOUT",
+                f"The standard output cannot be written ({error.strerror}).",
+                remedy="Send it to a place with room; what was decided until then is in the log.",
+            ) from error
 
     def note(self, text: str) -> None:
         """Something a person may want to know while waiting."""
@@ -64,7 +83,8 @@ class Console:
         sys.stderr.write(printable(f"radiomicnet-md: {problem} [{problem.code}]\n  → {problem.remedy}") + "\n")
         if self.as_json:
             reason = {"code": problem.code, "text": str(problem), "remedy": problem.remedy}
-            sys.stdout.write(json.dumps({"status": "error", "reason": reason}) + "\n")
+            with contextlib.suppress(OSError, Problem):  # it was said on stderr, and there may be nobody to read this
+                self.page(json.dumps({"status": "error", "reason": reason}) + "\n")
 
     def progress(self, items: Iterable[_T], what: str, total: int) -> Iterator[_T]:
         """The items, with a progress bar on stderr where a person watches and there is more than one."""

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,10 +49,30 @@ def run(call: Call) -> int:
         if desk.maker.stamps:
             call.console.note(f"stamped: {', '.join(desk.maker.stamps)}")
         cases = desks.segment_files(inputs, desk, Path(given.out), given.format)
-        for answer in call.console.progress(cases, "deciding", len(inputs)):
-            answers.append(answer)
-            call.console.emit(answer.line(), _text(answer))
+        with _whole_cases() as stop_asked:
+            for answer in call.console.progress(cases, "deciding", len(inputs)):
+                answers.append(answer)
+                call.console.emit(answer.line(), _text(answer))
+                if stop_asked.is_set():
+                    raise KeyboardInterrupt
     return desks.exit_code(answers)
+
+
+@contextmanager
+def _whole_cases() -> Iterator[threading.Event]:
+    """The first Ctrl-C lets the case at hand end, so that no record stands without its line; the second does not."""
+    asked = threading.Event()
+
+    def ask(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _text(answer: Answer) -> str:

@@ -95,7 +95,7 @@ def _demand_regular_file(mode: int) -> None:
         raise UnreadableError(
             "E-INPUT-DIRECTORY",
             "The input is a folder, not a file.",
-            remedy="Name its files one by one, or give the folder to the verb 'batch'.",
+            remedy="Name its files one by one, or give the folder to the verb 'segment'.",
         )
     if not stat.S_ISREG(mode):
         raise UnreadableError(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -300,8 +301,44 @@ def test_a_reader_that_goes_away_is_no_defect(home: Path, tmp_path: Path) -> Non
         check=False,
     )
     os.close(writing)
-    assert done.returncode == ExitCode.UNEXPECTED
+    assert done.returncode == ExitCode.INTERRUPTED
     assert done.stderr == ""
+
+
+@pytest.mark.verifies("SRS-CLI-004", "SRS-CLI-001")
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_full_disk_behind_stdout_is_said_without_a_traceback(home: Path, tmp_path: Path, as_json: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "radiomicnet_md", "audit", "list", "--all", *as_json],
+            env=desks.environment(tmp_path, RADIOMICNET_MD_HOME=str(home)),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "E-STDOUT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.verifies("SRS-CLI-001", "SRS-REC-001")
+def test_ctrl_c_lets_the_case_at_hand_end_and_then_stops(
+    command: Command, home: Path, engine: desks.FakeEngine, scans: list[Path], tmp_path: Path
+) -> None:
+    decide = engine.decide
+
+    def interrupted(*given: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        return decide(*given)
+
+    engine.decide = interrupted  # type: ignore[method-assign,assignment]
+    said = command("segment", *scans, "--out", tmp_path / "out", "--json")
+    assert said.code == ExitCode.INTERRUPTED
+    assert [line["status"] for line in said.lines] == ["accepted"]
+    assert Path(said.lines[0]["outputs"][0]).is_file()
+    assert len(command("audit", "list", "--json").lines) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.verifies("SRS-CLI-005", "SRS-CLI-001")
