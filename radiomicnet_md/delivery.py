@@ -6,15 +6,20 @@ Rules of this module:
 - :func:`deliver` takes the receipt: without a record in the log there is nothing to call it with.
 - Files are written into a hidden folder beside their place and renamed from there, so that a crash or a
   full disk leaves no half of a file under a name that somebody reads.
-- Only names from ``NAMES`` are ever replaced; what else lies in the folder is not ours.
+- A folder says in ``record.json`` which record and which input its files belong to. Only files of the same
+  input are ever replaced or set aside; another input of the same name gets a folder of its own, and our names
+  without such a note are somebody else's. What else lies in the folder is not ours: it is kept.
+- A replacement renames the former folder aside and puts it back when anything fails.
+- An input that is refused now keeps no result of an earlier run under its name. A *changed* file of the same
+  name is another input: what its former content gave stays, with the record it belongs to.
 """
 
 from __future__ import annotations
 
+import errno
+import json
 import os
-import re
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,13 +27,17 @@ from typing import TYPE_CHECKING
 from radiomicnet_md import io
 from radiomicnet_md.decision import Decision
 from radiomicnet_md.errors import ConfigurationError
+from radiomicnet_md_audit import canonical
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Receipt
 
-NAMES = ("mask.png", "mask.dcm", "mask.nii.gz", "source.dcm", "overlay.png", "why.png")
+RECORD = "record.json"
+NAMES = ("mask.png", "mask.dcm", "mask.nii.gz", "source.dcm", "overlay.png", "why.png", RECORD)
 
-_SUFFIX = re.compile(r"(\.nii\.gz|\.[A-Za-z0-9]{1,6})$")
+# A UID has dots too: taking off any last part would give all images of a series one name.
+_SUFFIXES = (".nii.gz", ".nii", ".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".nrrd", ".mha")
+_OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +58,16 @@ class Marks:
 
 
 def name_of(path: Path) -> str:
-    """The folder's name for an input: its file name without suffix and leading dots."""
-    return _SUFFIX.sub("", path.name).lstrip(".") or "input"
+    """The folder's name for an input: its file name without a known suffix and leading dots."""
+    suffix = next((suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), "")
+    return path.name[: len(path.name) - len(suffix)].lstrip(".") or "input"
 
 
 def check(target: Target) -> None:
     """Raise :class:`ConfigurationError` when nothing can be written at the target; leaves nothing behind."""
     probe = target.out / f".{target.name}.probe-{os.getpid()}"
     try:
+        _refuse_link(target.out / target.name)
         target.out.mkdir(parents=True, exist_ok=True)
         probe.mkdir()
         probe.rmdir()
@@ -67,7 +78,11 @@ def check(target: Target) -> None:
 def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: Target, marks: Marks) -> tuple[str, ...]:
     """Write the files of one decision and return their paths.
 
-    Raises :class:`ConfigurationError` when they cannot be written; then none of them is there.
+    They go into the folder of the target's name, or, where that holds another input's files, into
+    ``<name>-<first 8 digits of the input's sha256>``.
+
+    Raises :class:`ConfigurationError` when they cannot be written; then none of them is there, and what an
+    earlier run of the same input left still is.
     """
     part = target.out / f".{target.name}.{receipt.record_id}.part"
     try:
@@ -77,11 +92,37 @@ def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: T
             if target.form == "dicom" or (target.form is None and reading.dataset is not None):
                 _write_dicom(part, reading, decision, receipt, marks)
             _write_pictures(part, reading, decision, receipt, marks)
-            return _move_in(part, target.out / target.name)
+            origin = {"record_id": receipt.record_id, "input_sha256": reading.image.origin.file_sha256}
+            io.write_bytes(part / RECORD, canonical.dumps(origin), receipt)
+            return _move_in(part, target, reading.image.origin.file_sha256)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise _unwritable(error) from error
+
+
+def withdraw(target: Target, input_sha256: str | None) -> None:
+    """Set aside what an earlier run left of an input that is refused now, as ``<name>-withdrawn-<record>``.
+
+    Files of other inputs, an earlier content of the same file among them, stay with the record they name.
+
+    Raises :class:`ConfigurationError` when it cannot be done: then a file is there that must not be taken for
+    the answer.
+    """
+    if input_sha256 is None:
+        return
+    for folder in _places(target, input_sha256):
+        record_id, owner = _origin(folder)
+        if owner != input_sha256:
+            continue
+        try:
+            folder.rename(folder.with_name(f"{folder.name}-withdrawn-{record_id[:8]}"))
+        except OSError as error:
+            raise ConfigurationError(
+                "E-OUTPUT-STALE",
+                f"The input was refused, and its files of an earlier run cannot be set aside: {error.strerror}.",
+                remedy="Remove them by hand; audit show tells why the input was refused.",
+            ) from error
 
 
 def _write_rasters(part: Path, reading: io.Reading, decision: Decision, receipt: Receipt, form: str | None) -> None:
@@ -104,21 +145,79 @@ def _write_pictures(part: Path, reading: io.Reading, decision: Decision, receipt
     io.write_bytes(part / "why.png", pictures.why(decision, marks.stamp), receipt)
 
 
-def _move_in(part: Path, folder: Path) -> tuple[str, ...]:
-    """Rename everything from ``part`` into ``folder``, in place of our own files of an earlier run."""
+def _move_in(part: Path, target: Target, input_sha256: str) -> tuple[str, ...]:
+    """Rename ``part`` to the first place that is free or holds files of the same input."""
     names = [name for name in NAMES if (part / name).exists()]
+    for folder in _places(target, input_sha256):
+        _refuse_link(folder)
+        try:
+            part.rename(folder)
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+            if _is_anothers(folder, input_sha256):
+                continue
+            _replace(part, folder)
+        return tuple(str(folder / name) for name in names)
+    raise ConfigurationError(
+        "E-OUTPUT-OCCUPIED",
+        "The output folder holds files of other inputs, or of unknown origin, under this input's names.",
+        remedy="Name another folder with --out, or move those files.",
+    )
+
+
+def _places(target: Target, input_sha256: str) -> tuple[Path, Path]:
+    return target.out / target.name, target.out / f"{target.name}-{input_sha256[:8]}"
+
+
+def _origin(folder: Path) -> tuple[str, str | None]:
+    """Record id and input digest that a folder names; no digest where it names none."""
+    try:
+        said = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return "", None
+    match said:
+        case {"record_id": str(record_id), "input_sha256": str(input_sha256)}:
+            return record_id, input_sha256
+    return "", None
+
+
+def _is_anothers(folder: Path, input_sha256: str) -> bool:
+    _, owner = _origin(folder)
+    if owner is None:
+        return any(os.path.lexists(folder / name) for name in NAMES)
+    return owner != input_sha256
+
+
+def _replace(part: Path, folder: Path) -> None:
+    """Put ``part`` in the place of ``folder`` and carry over what is not ours; or leave both as they were.
+
+    A process killed in between leaves the former files whole, in the hidden folder ``aside``.
+    """
+    aside, carried = part.with_suffix(".former"), []
+    folder.rename(aside)
     try:
         part.rename(folder)
-    except OSError:  # the folder is there and not empty
-        _replace(part, folder, names)
-    return tuple(str(folder / name) for name in names)
+        for item in [item for item in aside.iterdir() if item.name not in NAMES]:
+            item.rename(folder / item.name)
+            carried.append(item)
+    except BaseException:
+        for item in carried:
+            (folder / item.name).rename(item)
+        if folder.exists():
+            folder.rename(part)
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
-def _replace(part: Path, folder: Path, names: Iterable[str]) -> None:
-    for name in NAMES:
-        (folder / name).unlink(missing_ok=True)
-    for name in names:
-        (part / name).rename(folder / name)
+def _refuse_link(folder: Path) -> None:
+    if folder.is_symlink():
+        raise ConfigurationError(
+            "E-OUTPUT-LINK",
+            "The folder for this input's files is a symbolic link; links are not followed.",
+            remedy="Remove the link, or name the folder it leads to with --out.",
+        )
 
 
 def _unwritable(error: OSError) -> ConfigurationError:

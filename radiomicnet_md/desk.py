@@ -5,6 +5,8 @@ Rules of this module:
 
 - Every attempt ends in one record: RESULT, REFUSED or ERROR. Where it cannot be written, nothing else is.
 - Outputs are written after the log has taken the record, from the receipt it gave.
+- What a record names is thrown away only when the log has said that it does not hold the record.
+- An engine whose own sums do not hold decides no further case.
 - A device that may not decide (release broken, answers not the known ones, not qualified) still keeps its
   log: each request is recorded with the reason, and the input is not decoded.
 - Values that may identify a person go no further than their salted commitments.
@@ -18,6 +20,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,10 +30,11 @@ from radiomicnet_md.delivery import Marks, Target
 from radiomicnet_md.engine import acceptance, record
 from radiomicnet_md.engine.record import Case, Maker, Outcome, Reason
 from radiomicnet_md.engine.state import Event, State, after
-from radiomicnet_md.errors import ExitCode, InputError, NotQualifiedError, Problem
+from radiomicnet_md.errors import ExitCode, InputError, IntegrityError, NotQualifiedError, Problem
 from radiomicnet_md.home import Home, note_fault
-from radiomicnet_md.image import Identity, array_bytes
+from radiomicnet_md.image import Identity, Image, array_bytes
 from radiomicnet_md_audit import statement
+from radiomicnet_md_audit.errors import RecordError
 
 if TYPE_CHECKING:
     from radiomicnet_md.decision import Decision
@@ -63,6 +67,7 @@ class Attempt:
     reading: io.Reading | None
     salt: bytes
     exit_code: ExitCode = ExitCode.OK
+    fault: IntegrityError | None = None  # what the engine found wrong with itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +94,24 @@ class Answer:
 def segment_file(path: Path, desk: Desk, target: Target) -> Answer:
     """Decide one file: the whole story.
 
-    Raises the ledger's :class:`Problem` when the record cannot be written; then nothing is left behind.
+    Raises the ledger's :class:`Problem` when the record cannot be written, or was written and could not be
+    anchored. No output is delivered then; what the record names is kept if, and only if, the log holds it.
     """
-    attempt = _attempt(path, desk, target)
+    return _finish(_attempt(path, desk, target), path, desk, target)
+
+
+def _finish(attempt: Attempt, path: Path, desk: Desk, target: Target) -> Answer:
+    """Record an attempt, and deliver what it gave."""
     staged = shelf.stage(desk.home.folder, attempt.case.record_id)
     try:
         _keep(staged, attempt, desk)
         predicate = record.describe(attempt.case, desk.maker)
         receipt = desk.ledger.append(record.statement(predicate))
     except BaseException:
-        staged.discard()
+        _as_the_log_says(staged, desk.ledger)
         raise
     staged.publish()
     answer = _answer(path, attempt, predicate, receipt)
-    if attempt.reading is None or attempt.case.decision is None:
-        return answer
     try:
         return replace(answer, outputs=_deliver(attempt, desk, receipt, target))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the record stands, and the caller learns both
@@ -130,7 +138,11 @@ def segment_files(inputs: Sequence[Path], desk: Desk, out: Path, form: str | Non
             desk = retested(desk)
         name = delivery.name_of(path)
         digest = file_sha256(path) if name in shared else None
-        yield segment_file(path, desk, Target(out, f"{name}-{digest[:8]}" if digest else name, form))
+        target = Target(out, f"{name}-{digest[:8]}" if digest else name, form)
+        attempt = _attempt(path, desk, target)
+        yield _finish(attempt, path, desk, target)
+        if attempt.fault is not None:
+            desk = _degraded(desk, attempt.fault)
 
 
 def exit_code(answers: Sequence[Answer]) -> ExitCode:
@@ -156,9 +168,38 @@ def retested(desk: Desk) -> Desk:
     try:
         if not isinstance(desk.engine, Problem):
             desk.engine.known_answer_test()
-    except NotQualifiedError as problem:
-        return replace(desk, engine=problem, state=after(desk.state, Event.ANSWERS_FAILED))
+    except (NotQualifiedError, IntegrityError) as problem:
+        return _degraded(desk, problem)
     return desk
+
+
+def is_recorded(ledger: Ledger, record_id: str) -> bool:
+    """Whether the log holds this record; raises whatever keeps it from saying so."""
+    try:
+        ledger.find(record_id)
+    except RecordError as problem:
+        if problem.code != "E-RECORD-UNKNOWN":
+            raise
+        return False
+    return True
+
+
+def judged(case: Case, image: Image, engine: Engine) -> tuple[Case, Exception | None]:
+    """Admit, decide and screen an image: the case as far as it got, and what stopped it.
+
+    An :class:`InputError` is a refusal, an :class:`IntegrityError` a fault of the engine, anything else a defect.
+    """
+    case = replace(case, image=image)
+    try:
+        admitted = acceptance.admit(image, engine.limits)
+        case = replace(case, checks=admitted.checks)
+        if isinstance(admitted, acceptance.Refused):
+            return case, InputError(admitted.code, admitted.text, remedy=admitted.remedy)
+        decision = engine.decide(admitted.levels_source, image.spacing_mm)
+        _check_size(decision)
+    except Exception as error:  # noqa: BLE001 -- the caller needs both: what stopped the case, and how far it got
+        return case, error
+    return replace(case, state=Outcome.RESULT, decision=decision), None
 
 
 def commitments(identity: Identity, salt: bytes) -> dict[str, str]:
@@ -192,6 +233,7 @@ def new_id() -> str:
 def _attempt(path: Path, desk: Desk, target: Target) -> Attempt:
     """Read, admit and decide; whatever goes wrong becomes the case's reason."""
     case, reading, salt = Case(new_id(), new_id(), Outcome.ERROR), None, secrets.token_bytes(32)
+    stopped: Exception | None = None
     try:
         if isinstance(desk.engine, Problem):
             case = replace(case, file_sha256=file_sha256(path))
@@ -199,19 +241,17 @@ def _attempt(path: Path, desk: Desk, target: Target) -> Attempt:
         delivery.check(target)
         reading = _read(path)
         image, named = reading.image, commitments(reading.identity, salt)
-        case = replace(case, file_sha256=image.origin.file_sha256, image=image, commitments=named)
-        admitted = acceptance.admit(image, desk.engine.limits)
-        case = replace(case, checks=admitted.checks)
-        if isinstance(admitted, acceptance.Refused):
-            raise InputError(admitted.code, admitted.text, remedy=admitted.remedy)  # noqa: TRY301 -- the same
-        decision = desk.engine.decide(admitted.levels_source, image.spacing_mm)
-        _check_size(decision)
+        case = replace(case, file_sha256=image.origin.file_sha256, commitments=named)
+        case, stopped = judged(case, image, desk.engine)
+        if stopped is not None:
+            raise stopped  # noqa: TRY301 -- the same
     except Exception as error:  # noqa: BLE001 -- an attempt ends in a record, whatever ended it
         reason, code = _reason(error, desk.home)
         state = Outcome.REFUSED if isinstance(error, InputError | NotQualifiedError) else Outcome.ERROR
         digest = case.file_sha256 or getattr(error, "file_sha256", None) or file_sha256(path)
-        return Attempt(replace(case, state=state, reason=reason, file_sha256=digest), reading, salt, code)
-    return Attempt(replace(case, state=Outcome.RESULT, decision=decision), reading, salt)
+        fault = stopped if isinstance(stopped, IntegrityError) else None
+        return Attempt(replace(case, state=state, reason=reason, file_sha256=digest), reading, salt, code, fault)
+    return Attempt(case, reading, salt)
 
 
 def _check_size(decision: Decision) -> None:
@@ -243,7 +283,31 @@ def _keep(staged: shelf.Staged, attempt: Attempt, desk: Desk) -> None:
             staged.keep(detail)
 
 
+def _as_the_log_says(staged: shelf.Staged, ledger: Ledger) -> None:
+    """Keep or discard what was staged when something failed, perhaps after the log had taken the record.
+
+    Raises nothing: the failure under way is the one to tell, and the next opening settles what is left.
+    """
+    try:
+        recorded = is_recorded(ledger, staged.record_id)
+    except Exception:  # noqa: BLE001 -- whatever it is, nobody knows whether the record stands
+        staged.leave()
+        return
+    if not recorded:
+        staged.discard()
+        return
+    with suppress(Problem):
+        staged.publish()
+
+
+def _degraded(desk: Desk, problem: Problem) -> Desk:
+    """The desk without its engine, whose answers or sums are not right any more."""
+    return replace(desk, engine=problem, state=after(desk.state, Event.ANSWERS_FAILED))
+
+
 def _deliver(attempt: Attempt, desk: Desk, receipt: Receipt, target: Target) -> tuple[str, ...]:
+    if attempt.case.state is Outcome.REFUSED:
+        delivery.withdraw(target, attempt.case.file_sha256)
     reading, decision, release = attempt.reading, attempt.case.decision, desk.maker.release
     if reading is None or decision is None or release is None:
         return ()

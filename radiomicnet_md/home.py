@@ -5,22 +5,22 @@ Rules of this module:
 
 - Folders are 0700 and files 0600 from the moment they exist; a home that others can read is not opened.
 - ``home.yaml`` is written last when a home is made and read first when it is opened. A home whose format
-  this version does not know is left alone.
+  this version does not know is left alone. A home that cannot be finished is taken away again, anchor included.
 - Private keys are encrypted. A demonstration home made without a passphrase keeps a generated one beside
-  its keys, and every record it makes is stamped ``untrusted-key``.
+  its keys. ``home.yaml`` tells so, and every record it makes is stamped ``untrusted-key``, wherever the
+  passphrase goes later.
 - The anchor lies outside the home, beside it.
 """
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import secrets
 import stat
-import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from radiomicnet_md import passphrases
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit import seal, sign
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from radiomicnet_md_audit.policy import Policy
 
 FORMAT = 1
-PASSPHRASE_FILE = "RADIOMICNET_MD_KEY_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
 DEMONSTRATION_STAMP = "unqualified demonstration"
+PASSPHRASE_FILE = passphrases.FILE_VARIABLE
 UNTRUSTED_KEY_STAMP = "untrusted-key"
 
 _STATE_FILE = "home.yaml"
@@ -61,13 +62,14 @@ class Home:
     folder: Path
     clinical: bool
     origin: str  # name of its log, C2SP style: radiomicnet-md/<16 hex digits>
+    stored_passphrase: bool  # whether it was made with its passphrase beside its keys; False where it does not tell
 
     @property
     def stamps(self) -> tuple[str, ...]:
         """What every record and output of this home has to say about itself."""
         demonstration = () if self.clinical else (DEMONSTRATION_STAMP,)
-        untrusted = (UNTRUSTED_KEY_STAMP,) if self._generated_passphrase.exists() else ()
-        return demonstration + untrusted
+        beside = self.stored_passphrase or self._generated_passphrase.exists()
+        return demonstration + ((UNTRUSTED_KEY_STAMP,) if beside else ())
 
     @property
     def anchor(self) -> Path:
@@ -93,18 +95,7 @@ class Home:
 
         Raises :class:`ConfigurationError` when there is none of the three.
         """
-        found = _passphrase_from_file(environ)
-        if found is not None:
-            return found
-        if self._generated_passphrase.exists():
-            return _secret_in(self._generated_passphrase)
-        if sys.stdin.isatty():
-            return getpass.getpass("Passphrase of this home: ").encode()
-        raise ConfigurationError(
-            "E-KEY-PASSPHRASE-ABSENT",
-            "The keys of this home need a passphrase, and there is no terminal to ask at.",
-            remedy=f"Write it to a file that only you can read and name that file in {PASSPHRASE_FILE}.",
-        )
+        return passphrases.existing(self._generated_passphrase, environ)
 
     def writing_ledger(self, passphrase: bytes, audit_db: str | None = None) -> Ledger:
         """The log, with the keys to append to it; to be closed after use."""
@@ -117,6 +108,8 @@ class Home:
     def _ledger(self, audit_db: str | None, keys: Keys | None) -> Ledger:
         from radiomicnet_md_audit.ledger import Ledger
 
+        if audit_db is None and not (self.folder / "audit.db").is_file():
+            raise _unusable("The home has no audit.db, and no other log was named with --audit-db.")
         engine, log, cosigner = (keys.engine, keys.log, keys.cosigner) if keys else (None, None, None)
         url = audit_db or self.database
         try:
@@ -163,31 +156,18 @@ def create(folder: Path, *, clinical: bool = False, audit_db: str | None = None)
     demonstration home makes one up where the environment names none. Raises
     :class:`ConfigurationError` when something is in the way or the folder cannot be written.
     """
-    from radiomicnet_md_audit.ledger import Ledger
+    from radiomicnet_md_audit.store import database_path
 
     folder = folder.absolute()
-    home = Home(folder, clinical, f"radiomicnet-md/{secrets.token_hex(8)}")
-    _refuse_occupied(home)
-    passphrase = _new_passphrase(clinical=clinical)
+    _refuse_occupied(folder)
+    passphrase = passphrases.new(clinical=clinical)
+    home = Home(folder, clinical, f"radiomicnet-md/{secrets.token_hex(8)}", stored_passphrase=passphrase is None)
+    database = audit_db or home.database
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-        for name in _FOLDERS:
-            (folder / name).mkdir(mode=0o700, exist_ok=True)
-        if passphrase is None:
-            passphrase = secrets.token_hex(32).encode()
-            write_private(folder / "keys" / "passphrase", passphrase + b"\n")
-        engine, log = _make_key(folder, "engine", passphrase), _make_key(folder, "log", passphrase)
-        cosigner = sign.generate_cosigner()
-        sign.save_private(cosigner, folder / "keys" / "cosigner.pem", passphrase)
-        write_private(folder / "vault" / "key", seal.wrap(seal.new_key(), passphrase))
-        database = audit_db or home.database
-        with Ledger.create(database, home.origin, engine, log, home.anchor, cosigner=cosigner) as ledger:
-            write_private(folder / "policy.json", ledger.declared.to_json())
-        kind = "clinical" if clinical else "demonstration"
-        made = {"format": FORMAT, "kind": kind, "origin": home.origin, "created": datetime.now(UTC).isoformat()}
-        write_private(folder / _STATE_FILE, yaml.safe_dump(made, sort_keys=False).encode())
+        with ExitStack() as undo:
+            _claim(home, database_path(database), undo)
+            _fill(home, passphrase, database)
+            undo.pop_all()
     except OSError as error:
         raise _unusable(f"The home cannot be made: {error.strerror}.") from error
     return home
@@ -202,13 +182,20 @@ def open_home(folder: Path) -> Home:
             f"This home has format {state['format']}; this version knows formats up to {FORMAT}.",
             remedy="Use the version of RadiomicNet-MD that made it, or a later one.",
         )
-    if stat.S_IMODE((folder / "keys").stat().st_mode) & 0o077 or stat.S_IMODE(folder.stat().st_mode) & 0o077:
+    try:
+        modes = [path.stat().st_mode for path in (folder, folder / "keys")]
+    except OSError as error:
+        raise _unusable(f"The home's keys cannot be reached: {error.strerror}.") from error
+    if not all(map(stat.S_ISDIR, modes)):
+        raise _unusable("The home's keys are not in a folder.")
+    if any(stat.S_IMODE(mode) & 0o077 for mode in modes):
         raise ConfigurationError(
             "E-HOME-MODE",
             "Other users of this machine can enter this home.",
             remedy="Run `chmod -R go-rwx` on the home, and consider whether its keys are still a secret.",
         )
-    return Home(folder, state["kind"] == "clinical", state["origin"])
+    stored = state.get("stored_passphrase", False)
+    return Home(folder, state["kind"] == "clinical", state["origin"], stored_passphrase=stored)
 
 
 def anchor_beside(folder: Path) -> Path:
@@ -272,71 +259,85 @@ def _state(folder: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or type(state.get("format")) is not int:
         raise _unusable(f"The home's {_STATE_FILE} names no format.")
     if state["format"] <= FORMAT and (
-        state.get("kind") not in ("demonstration", "clinical") or not isinstance(state.get("origin"), str)
+        state.get("kind") not in ("demonstration", "clinical")
+        or not isinstance(state.get("origin"), str)
+        or not isinstance(state.get("stored_passphrase", False), bool)
     ):
         raise _unusable(f"The home's {_STATE_FILE} does not say what kind of home it is.")
     return state
 
 
-def _refuse_occupied(home: Home) -> None:
-    if (home.folder / _STATE_FILE).exists():
+def _refuse_occupied(folder: Path) -> None:
+    if (folder / _STATE_FILE).exists():
         raise ConfigurationError(
             "E-HOME-EXISTS",
             "A home is already here; it was not touched.",
             remedy="Use it as it is, or name another folder with --home.",
         )
-    occupied = home.folder.exists() and (not home.folder.is_dir() or any(home.folder.iterdir()))
-    if occupied or home.anchor.exists():
-        raise ConfigurationError(
-            "E-HOME-OCCUPIED",
-            "The place of the home, or of the anchor beside it, is taken by something else.",
-            remedy=f"Name another folder with --home, or move {home.folder} and {home.anchor} away.",
-        )
+    if anchor_beside(folder).exists() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise _occupied(folder)
 
 
-def _new_passphrase(*, clinical: bool) -> bytes | None:
-    """The passphrase for new keys; None where a demonstration home may make one up."""
-    found = _passphrase_from_file(os.environ)
-    if found is not None or not clinical:
-        return found
-    if not sys.stdin.isatty():
-        raise ConfigurationError(
-            "E-KEY-PASSPHRASE-ABSENT",
-            "A clinical home needs a passphrase for its keys, and there is no terminal to ask at.",
-            remedy=f"Write it to a file that only you can read and name that file in {PASSPHRASE_FILE}.",
-        )
-    first = getpass.getpass("New passphrase of this home: ")
-    if not first or getpass.getpass("The same again: ") != first:
-        raise ConfigurationError(
-            "E-KEY-PASSPHRASE",
-            "The two passphrases differ, or were empty.",
-            remedy="Run `radiomicnet-md init --clinical` again.",
-        )
-    return first.encode()
-
-
-def _passphrase_from_file(environ: Mapping[str, str]) -> bytes | None:
-    named = environ.get(PASSPHRASE_FILE)
-    return _secret_in(Path(named)) if named else None
-
-
-def _secret_in(path: Path) -> bytes:
-    """The first line of a secret's file, which may not be empty."""
+def _claim(home: Home, database: Path, undo: ExitStack) -> None:
+    """Take the places of a home where nobody has taken them, so that what ``undo`` removes is its own."""
+    home.folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # an empty folder may be there, and then it stays
+        home.folder.mkdir(mode=0o700)
+        undo.callback(_remove, home.folder)
+    home.folder.chmod(0o700)
     try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
+        (home.folder / "keys").mkdir(mode=0o700)
+        undo.callback(lambda: _remove(*sorted(home.folder.rglob("*"), reverse=True)))
+        home.anchor.touch(0o600, exist_ok=False)
+        undo.callback(_remove, home.anchor)
+    except FileExistsError:
+        raise _occupied(home.folder) from None
+    try:
+        database.touch(0o600, exist_ok=False)
+    except FileExistsError:
         raise ConfigurationError(
-            "E-KEY-PASSPHRASE-FILE",
-            f"The passphrase file cannot be read: {error.strerror}.",
-            remedy=f"Check the file that {PASSPHRASE_FILE} names.",
+            "E-STORE-EXISTS",
+            "There is already a file where the log should be made.",
+            remedy="Name another place with --audit-db, or move that file away.",
         ) from None
-    if not lines or not lines[0]:
-        raise ConfigurationError(
-            "E-KEY-PASSPHRASE-FILE",
-            "The passphrase file is empty.",
-            remedy=f"Write the passphrase as the first line of the file that {PASSPHRASE_FILE} names.",
-        )
-    return lines[0]
+    endings = ("", "-wal", "-shm", ".settled", ".settled.new")
+    undo.callback(_remove, *(database.with_name(database.name + ending) for ending in endings))
+
+
+def _fill(home: Home, passphrase: bytes | None, database: str) -> None:
+    """Put everything into a home whose places are claimed."""
+    from radiomicnet_md_audit.ledger import Ledger
+
+    folder = home.folder
+    for name in _FOLDERS:
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    if passphrase is None:
+        passphrase = secrets.token_hex(32).encode()
+        write_private(folder / "keys" / "passphrase", passphrase + b"\n")
+    engine, log = _make_key(folder, "engine", passphrase), _make_key(folder, "log", passphrase)
+    cosigner = sign.generate_cosigner()
+    sign.save_private(cosigner, folder / "keys" / "cosigner.pem", passphrase)
+    write_private(folder / "vault" / "key", seal.wrap(seal.new_key(), passphrase))
+    with Ledger.create(database, home.origin, engine, log, home.anchor, cosigner=cosigner) as ledger:
+        write_private(folder / "policy.json", ledger.declared.to_json())
+    made = {
+        "format": FORMAT,
+        "kind": "clinical" if home.clinical else "demonstration",
+        "origin": home.origin,
+        "created": datetime.now(UTC).isoformat(),
+        "stored_passphrase": home.stored_passphrase,
+    }
+    write_private(folder / _STATE_FILE, yaml.safe_dump(made, sort_keys=False).encode())
+
+
+def _remove(*paths: Path) -> None:
+    """Remove files and empty folders; where that fails too, the first failure is the one to tell."""
+    for path in paths:
+        with suppress(OSError):
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
 
 
 def _make_key(folder: Path, name: str, passphrase: bytes) -> sign.SigningKey:
@@ -344,6 +345,14 @@ def _make_key(folder: Path, name: str, passphrase: bytes) -> sign.SigningKey:
     sign.save_private(key, folder / "keys" / f"{name}.pem", passphrase)
     write_private(folder / "keys" / f"{name}.pub", key.public.to_pem())
     return key
+
+
+def _occupied(folder: Path) -> ConfigurationError:
+    return ConfigurationError(
+        "E-HOME-OCCUPIED",
+        "The place of the home, or of the anchor beside it, is taken by something else.",
+        remedy=f"Name another folder with --home, or move {folder} and {anchor_beside(folder)} away.",
+    )
 
 
 def _unusable(message: str) -> ConfigurationError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from radiomicnet_md import shelf
 from radiomicnet_md.config import Settings
-from radiomicnet_md.desk import Desk
+from radiomicnet_md.desk import Desk, is_recorded
 from radiomicnet_md.engine import installation
 from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 def open_desk(settings: Settings) -> Iterator[Desk]:
     """The desk of a home, ready or barred, for as long as it is needed.
 
-    Raises :class:`ConfigurationError` when home, keys or log cannot be used.
+    Raises :class:`ConfigurationError` when home, keys or log cannot be used, and whatever keeps the log from
+    saying which of the attempts that a crash left behind it holds.
     """
     home = open_home(settings.home)
     use_private_cache(home.folder)
     passphrase = home.passphrase()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
-        shelf.settle(home.folder, lambda record_id: _is_recorded(ledger, record_id))
+        shelf.settle(home.folder, lambda record_id: is_recorded(ledger, record_id))
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
 
 
@@ -123,11 +124,3 @@ def _started(release: Release, home: Home) -> tuple[Engine | Problem, State]:
     except NotQualifiedError as problem:
         return problem, after(state, Event.ANSWERS_FAILED)
     return engine, after(state, Event.ANSWERS_HELD)
-
-
-def _is_recorded(ledger: Ledger, record_id: str) -> bool:
-    try:
-        ledger.find(record_id)
-    except Problem:
-        return False
-    return True

@@ -3,6 +3,8 @@
 
 Rules of this module:
 
+- The samples are the input. Header values (spacing, what the file says of itself) are the recorded ones,
+  wherever the samples come from, so that a file that was sent on or converted is still the recorded image.
 - Digests, integers and refusals are compared with ``==``. The named floats, which the record keeps for the
   reader, may differ by one part in 10**12; the decision does not rest on them.
 - Another code or another library is no excuse while the bits are the same: then the verdict is IDENTICAL.
@@ -20,9 +22,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from radiomicnet_md import io, shelf
-from radiomicnet_md.desk import Desk, new_id
-from radiomicnet_md.engine import acceptance, record
+from radiomicnet_md.desk import Desk, judged, new_id
+from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.errors import ExitCode, InputError, Problem, UsageError
 from radiomicnet_md.image import Image, Origin
@@ -145,14 +149,14 @@ def _decide_again(original: Mapping[str, Any], desk: Desk, source: Path | None) 
     case = Case(original["record_id"], original["request_id"], Outcome.REFUSED)
     try:
         image = _kept_image(original, desk.home.folder) if source is None else _given_image(original, source)
-        admitted = acceptance.admit(image, desk.engine.limits)
     except InputError as problem:
         return replace(case, reason=Reason(problem.code, str(problem), problem.remedy))
-    case = replace(case, image=image, checks=admitted.checks)
-    if isinstance(admitted, acceptance.Refused):
-        return replace(case, reason=Reason(admitted.code, admitted.text, admitted.remedy))
-    decision = desk.engine.decide(admitted.levels_source, image.spacing_mm)
-    return replace(case, state=Outcome.RESULT, decision=decision)
+    case, stopped = judged(case, image, desk.engine)
+    if stopped is None:
+        return case
+    if isinstance(stopped, InputError):
+        return replace(case, reason=Reason(stopped.code, str(stopped), stopped.remedy))
+    raise stopped
 
 
 def _kept_image(original: Mapping[str, Any], home: Path) -> Image:
@@ -161,11 +165,16 @@ def _kept_image(original: Mapping[str, Any], home: Path) -> Image:
     data = shelf.fetch(home, about["pixels_sha256"]) if "pixels_sha256" in about else None
     if data is None:
         raise _InputMissingError("The samples are not kept in this home; give the file with --input.")
+    return _as_recorded(about, shelf.array_from(data))
+
+
+def _as_recorded(about: Mapping[str, Any], pixels: NDArray[Any]) -> Image:
+    """Samples (frames, rows, columns, samples) with the origin and the spacing of the record."""
     origin = Origin(**{name: about[name] for name in Origin.__dataclass_fields__})
     if about["spacing_mm"] is None:
-        return Image(shelf.array_from(data), origin, None)
+        return Image(pixels, origin, None)
     down, across = map(float.fromhex, about["spacing_mm"])
-    return Image(shelf.array_from(data), origin, (down, across))
+    return Image(pixels, origin, (down, across))
 
 
 def _given_image(original: Mapping[str, Any], source: Path) -> Image:
@@ -179,7 +188,7 @@ def _given_image(original: Mapping[str, Any], source: Path) -> Image:
         raise
     if image.pixels_sha256 != about.get("pixels_sha256"):
         raise _InputMissingError("The given file does not hold the recorded samples.")
-    return image
+    return _as_recorded(about, image.pixels)
 
 
 def _differences(original: Mapping[str, Any], again: Mapping[str, Any], case: Case) -> Iterator[str]:

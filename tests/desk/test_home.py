@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import yaml
 
 from radiomicnet_md import home as homes
 from radiomicnet_md.errors import ConfigurationError, Problem
+from radiomicnet_md_audit.anchor import AnchorFile
 from tests import desks
 
 
@@ -114,6 +117,103 @@ def test_a_place_where_nothing_can_be_made_is_a_problem_and_no_traceback(tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(Problem):
         homes.create(tmp_path / "file" / "home")
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.verifies("SRS-OUT-003", "SRS-CLI-004")
+@pytest.mark.parametrize("last", ["passphrase", "engine.pub", "key", "policy.json", "home.yaml", "anchor line"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_home_that_cannot_be_finished_leaves_nothing_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str, *, elsewhere: bool
+) -> None:
+    write, url = homes.write_private, f"sqlite:///{tmp_path / 'log.db'}" if elsewhere else None
+
+    def until_full(path: Path, data: bytes) -> None:
+        write(path, data[:5] if path.name == last else data)
+        if path.name == last:
+            full_disk()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(homes, "write_private", until_full)
+        if last == "anchor line":
+            patched.setattr(AnchorFile, "catch_up", full_disk)
+        with pytest.raises(ConfigurationError) as caught:
+            homes.create(tmp_path / "home", audit_db=url)
+    assert caught.value.code == "E-HOME-UNUSABLE"
+    assert list(tmp_path.iterdir()) == []
+    made = homes.create(tmp_path / "home", audit_db=url)
+    assert homes.open_home(made.folder) == made
+
+
+@pytest.mark.verifies("SRS-OUT-003")
+def test_what_was_there_before_a_home_that_fails_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "log.db").write_bytes(b"")
+    with pytest.raises(ConfigurationError) as caught:
+        homes.create(tmp_path / "home", audit_db=f"sqlite:///{tmp_path / 'log.db'}")
+    assert caught.value.code == "E-STORE-EXISTS"
+    monkeypatch.setattr(homes, "_refuse_occupied", lambda _: None)  # as when another init comes just after the look
+    (tmp_path / "home" / "keys").mkdir()
+    (tmp_path / "home" / "keys" / "engine.pem").write_text("of the other")
+    with pytest.raises(ConfigurationError) as caught:
+        homes.create(tmp_path / "home")
+    assert caught.value.code == "E-HOME-OCCUPIED"
+    assert desks.tree(tmp_path) == {"log.db": b"", "home/keys/engine.pem": b"of the other"}
+
+
+@pytest.mark.verifies("SRS-REC-004", "SRS-KEY-001")
+def test_a_key_stays_untrusted_wherever_its_passphrase_goes(home: homes.Home, tmp_path: Path) -> None:
+    (home.folder / "keys" / "passphrase").rename(tmp_path / "passphrase")
+    opened = homes.open_home(home.folder)
+    opened.keys(opened.passphrase({homes.PASSPHRASE_FILE: str(tmp_path / "passphrase")}))
+    assert opened.stamps == ("unqualified demonstration", "untrusted-key")
+
+
+@pytest.mark.verifies("SRS-REC-004")
+def test_a_home_that_does_not_tell_is_judged_by_what_lies_in_it(home: homes.Home) -> None:
+    path = home.folder / "home.yaml"
+    state = yaml.safe_load(path.read_text())
+    assert state.pop("stored_passphrase") is True
+    path.write_text(yaml.safe_dump(state))
+    assert homes.open_home(home.folder).stamps == ("unqualified demonstration", "untrusted-key")
+    (home.folder / "keys" / "passphrase").unlink()
+    assert homes.open_home(home.folder).stamps == ("unqualified demonstration",)
+    path.write_text(yaml.safe_dump({**state, "stored_passphrase": "perhaps"}))
+    refused(home.folder, "E-HOME-UNUSABLE")
+
+
+@pytest.mark.verifies("SRS-REC-004", "SRS-KEY-001")
+def test_a_passphrase_put_beside_the_keys_later_stamps_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text("correct horse\n")
+    monkeypatch.setenv(homes.PASSPHRASE_FILE, str(secret))
+    home = homes.create(tmp_path / "home")
+    assert homes.open_home(home.folder).stamps == ("unqualified demonstration",)
+    shutil.copyfile(secret, home.folder / "keys" / "passphrase")
+    assert homes.open_home(home.folder).stamps == ("unqualified demonstration", "untrusted-key")
+
+
+@pytest.mark.verifies("SRS-CLI-004", "SRS-KEY-001")
+@pytest.mark.parametrize(
+    ("part", "instead"),
+    [("keys", "nothing"), ("keys", "a file")]
+    + [(part, instead) for part in ("audit.db", "policy.json", "home.yaml") for instead in ("nothing", "a folder")],
+)
+def test_a_home_with_a_missing_part_is_named(home: homes.Home, part: str, instead: str) -> None:
+    path = home.folder / part
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if instead == "a folder":
+        path.mkdir()
+    elif instead == "a file":
+        path.write_text("")
+        path.chmod(0o600)
+    with pytest.raises(ConfigurationError) as caught:
+        homes.open_home(home.folder).reading_ledger()
+    assert caught.value.code == ("E-HOME-ABSENT" if (part, instead) == ("home.yaml", "nothing") else "E-HOME-UNUSABLE")
+    assert caught.value.remedy
 
 
 @pytest.mark.verifies("SRS-KEY-001")

@@ -6,11 +6,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from radiomicnet_md import shelf
+from radiomicnet_md import io, shelf
+from radiomicnet_md.decision import Decision
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Answer, Desk, segment_file
+from radiomicnet_md.engine.record import MOST_REGIONS
 from radiomicnet_md.errors import ExitCode, NotQualifiedError, UsageError
 from radiomicnet_md.replay import Verdict, alike, replay
 from radiomicnet_md_audit.statement import REPLAY
@@ -81,6 +85,45 @@ def test_a_refusal_is_refused_again(desk: Desk, tmp_path: Path, out: Path) -> No
     refused = segment_file(unreadable, desk, Target(out, "broken"))
     assert replay(refused.record_id, desk, unreadable).finding.verdict == Verdict.IDENTICAL
     assert replay(refused.record_id, desk).finding.verdict == Verdict.INPUT
+
+
+def test_a_refusal_of_too_many_regions_is_refused_again(
+    desk: Desk, engine: desks.FakeEngine, path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = engine.decide
+
+    def crowded(levels: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> Decision:
+        decision = decide(levels, spacing_mm)
+        return replace(decision, chosen=decision.chosen * (MOST_REGIONS + 1))
+
+    monkeypatch.setattr(engine, "decide", crowded)
+    refused = segment_file(path, desk, Target(out, "scan"))
+    assert refused.reason is not None
+    assert refused.reason.code == "E-SCREEN-REGIONS"
+    done = replay(refused.record_id, desk, path)
+    assert (done.finding.verdict, done.exit_code) == (Verdict.IDENTICAL, ExitCode.OK)
+    monkeypatch.undo()
+    assert replay(refused.record_id, desk, path).finding.stage == "admission"
+
+
+def test_the_same_samples_under_another_header_are_the_recorded_image(
+    desk: Desk, engine: desks.FakeEngine, path: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, decide, seen = io.read, engine.decide, []
+
+    def elsewhere(source: Path) -> io.Reading:
+        reading = read(source)
+        origin = replace(reading.image.origin, format="dicom", modality="CT", file_sha256="7" * 64)
+        return replace(reading, image=replace(reading.image, origin=origin, spacing_mm=(0.5, 0.25)))
+
+    def noting(levels: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> Decision:
+        seen.append(spacing_mm)
+        return decide(levels, spacing_mm)
+
+    monkeypatch.setattr(io, "read", elsewhere)
+    monkeypatch.setattr(engine, "decide", noting)
+    assert replay(answer.record_id, desk, path).finding.verdict == Verdict.IDENTICAL
+    assert seen == [None]
 
 
 def test_an_error_cannot_be_replayed_and_a_barred_desk_does_not_replay(

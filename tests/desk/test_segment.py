@@ -5,18 +5,28 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from radiomicnet_md import delivery, shelf
 from radiomicnet_md import desk as desks_
+from radiomicnet_md.decision import Decision
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Answer, Desk, segment_file, segment_files
-from radiomicnet_md.errors import BusyError, ConfigurationError, ExitCode, NotQualifiedError, Problem
+from radiomicnet_md.engine.state import State
+from radiomicnet_md.errors import (
+    BusyError,
+    ConfigurationError,
+    ExitCode,
+    IntegrityError,
+    NotQualifiedError,
+    Problem,
+)
 from radiomicnet_md.image import Identity
 from radiomicnet_md.io import Reading
 from radiomicnet_md_audit import seal
@@ -36,7 +46,7 @@ def test_an_accepted_case_has_a_record_outputs_and_artefacts(desk: Desk, tmp_pat
     (path,) = desks.write_images(tmp_path / "in", "scan.png")
     answer = segment_file(path, desk, Target(out, "scan"))
     assert (answer.status, answer.log_index, answer.exit_code) == ("accepted", 1, ExitCode.OK)
-    assert sorted(desks.tree(out)) == ["scan/mask.png", "scan/overlay.png", "scan/why.png"]
+    assert sorted(desks.tree(out)) == ["scan/mask.png", "scan/overlay.png", "scan/record.json", "scan/why.png"]
     assert sorted(answer.outputs) == sorted(str(out / name) for name in desks.tree(out))
     (record,) = predicates(desk)
     assert record["record_id"] == answer.record_id
@@ -85,39 +95,6 @@ def test_a_log_that_cannot_be_written_stops_the_case(desk: Desk, tmp_path: Path,
     with pytest.raises(ConfigurationError), reading.ledger:
         segment_file(path, reading, Target(out, "scan"))
     assert desks.tree(out) == {}
-
-
-@pytest.mark.verifies("SRS-REC-001", "SRS-LOG-008")
-def test_a_process_killed_after_the_commit_leaves_artefacts_and_no_half_of_an_output(
-    desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (path,) = desks.write_images(tmp_path / "in", "scan.png")
-    child = os.fork()
-    if child == 0:
-        monkeypatch.setattr(shelf.Staged, "publish", lambda _: os._exit(9))
-        segment_file(path, desk, Target(out, "scan"))
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    assert desks.tree(out) == {}
-    (record,) = predicates(desk)
-    assert shelf.fetch(desk.home.folder, record["outputs"]["mask_sha256"]) is None
-    known = {record["record_id"]}
-    shelf.settle(desk.home.folder, known.__contains__)
-    assert shelf.fetch(desk.home.folder, record["outputs"]["mask_sha256"]) is not None
-    assert not list((desk.home.folder / "staging").iterdir())
-
-
-@pytest.mark.verifies("SRS-REC-001")
-def test_what_was_staged_without_a_record_is_removed_and_a_living_case_is_left_alone(desk: Desk) -> None:
-    home = desk.home.folder
-    dead, living = shelf.stage(home, "a" * 26), shelf.stage(home, "b" * 26)
-    dead.keep(b"mask")
-    living.keep(b"mask")
-    os.close(dead.lock)
-    shelf.settle(home, lambda _: False)
-    assert [path.name for path in (home / "staging").iterdir()] == ["b" * 26]
-    assert desks.tree(desk.home.artefacts) == {}
-    living.discard()
 
 
 @pytest.mark.verifies("SRS-OUT-003", "SRS-REC-005")
@@ -240,6 +217,48 @@ def test_known_answers_are_asked_again_and_a_wrong_one_bars_the_rest(
     assert answers[-1].reason.code == "E-KAT"
     assert desks_.exit_code(answers) == ExitCode.NOT_QUALIFIED
     assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.verifies("SRS-REL-004", "SRS-REC-005")
+def test_an_engine_whose_sums_do_not_hold_decides_no_further_case(
+    desk: Desk, engine: desks.FakeEngine, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = engine.decide
+    broken = IntegrityError("E-COMPLETENESS", "The terms do not add up.", remedy="Report the defect.")
+
+    def second_fails(levels: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> Decision:
+        decision = decide(levels, spacing_mm)
+        if engine.asked == 2:
+            raise broken
+        return decision
+
+    monkeypatch.setattr(engine, "decide", second_fails)
+    paths = desks.write_images(tmp_path / "in", "a.png", "b.png", "c.png", "d.png")
+    answers = list(segment_files(paths, desk, out))
+    assert [answer.status for answer in answers] == ["accepted", "error", "error", "error"]
+    assert {answer.reason.code for answer in answers if answer.reason} == {"E-COMPLETENESS"}
+    assert engine.asked == 2
+    assert desks_.exit_code(answers) == ExitCode.INTEGRITY
+    records = predicates(desk)
+    assert [bool(record["checks"]) for record in records] == [True, True, False, False]
+    assert [set(record["input"]) for record in records[2:]] == [{"file_sha256"}] * 2
+    assert sorted(path.name for path in out.iterdir()) == ["a"]
+
+
+@pytest.mark.verifies("SRS-REL-004")
+@pytest.mark.parametrize("kind", [NotQualifiedError, IntegrityError])
+def test_a_known_answer_test_that_fails_in_either_way_degrades_the_desk(
+    desk: Desk, engine: desks.FakeEngine, monkeypatch: pytest.MonkeyPatch, kind: type[Problem]
+) -> None:
+    problem = kind("E-COMPLETENESS", "The terms do not add up.", remedy="Report the defect.")
+
+    def fails() -> None:
+        raise problem
+
+    monkeypatch.setattr(engine, "known_answer_test", fails)
+    tested = desks_.retested(desk)
+    assert (tested.engine, tested.state) == (problem, State.DEGRADED)
+    assert desks_.retested(tested) is tested
 
 
 @pytest.mark.verifies("SRS-HOM-002", "SRS-REC-005")
