@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 RECORD = "record.json"
 NAMES = ("mask.png", "mask.dcm", "mask.nii.gz", "source.dcm", "overlay.png", "why.png", RECORD)
 
-# A UID has dots too: taking off any last part would give all images of a series one name.
-_SUFFIXES = (".nii.gz", ".nii", ".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".nrrd", ".mha")
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 
 
@@ -59,7 +57,8 @@ class Marks:
 
 def name_of(path: Path) -> str:
     """The folder's name for an input: its file name without a known suffix and leading dots."""
-    suffix = next((suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), "")
+    # A UID has dots too: taking off any last part would give all images of a series one name.
+    suffix = next((suffix for suffix in io.SUFFIXES if path.name.lower().endswith(suffix)), "")
     return path.name[: len(path.name) - len(suffix)].lstrip(".") or "input"
 
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 from radiomicnet_md.io.files import write_bytes
 from radiomicnet_md.io.levels import grey
 from radiomicnet_md.io.masks import write_mask_nifti, write_mask_png
-from radiomicnet_md.io.opening import find_inputs, read
+from radiomicnet_md.io.opening import SUFFIXES, find_inputs, read
 from radiomicnet_md.io.segmentation import write_secondary_capture, write_segmentation
 from radiomicnet_md.io.source import Reading, UnreadableError
 
 __all__ = [
+    "SUFFIXES",
     "Reading",
     "UnreadableError",
     "find_inputs",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from radiomicnet_md.io.source import Reading, UnreadableError, load, sniff
 
-_SUFFIXES = (".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".nii", ".nii.gz", ".nrrd", ".mha")
+SUFFIXES = (".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".nii", ".nii.gz", ".nrrd", ".mha")
 _HEAD_BYTES = 1024
 
 
@@ -83,7 +83,7 @@ def find_inputs(path: Path) -> tuple[Path, ...]:
 def _is_candidate(item: Path) -> bool:
     if item.name.startswith(".") or item.name.upper() == "DICOMDIR" or not item.is_file():
         return False
-    if item.name.lower().endswith(_SUFFIXES):
+    if item.name.lower().endswith(SUFFIXES):
         return True
     try:
         with item.open("rb") as file:
