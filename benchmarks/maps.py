@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.radiomics import dense, glcm, lbp, levels, paper
+from radiomicnet_md.radiomics import glcm, lbp, levels, named_maps, paper
 
 SIDE = 192  # the working grid
 CROP = 64
@@ -76,7 +76,7 @@ def measure(threads: int, repeat: int) -> list[tuple[str, float]]:
     rows.append(("13 values of the image", milliseconds(lambda: paper.values(image, grey, codes), repeat)))
     for radius, smoothing in SCALES:
         took = milliseconds(
-            lambda r=radius, q=smoothing: dense.named(image, grey, codes, r, q, step=STEP),  # type: ignore[misc]
+            lambda r=radius, q=smoothing: named_maps.named(image, grey, codes, r, q, step=STEP),  # type: ignore[misc]
             repeat,
         )
         rows.append((f"16 maps, radius {radius}, smoothing {smoothing}, step {STEP}", took))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.decision import GRID
 from radiomicnet_md.engine import resample
-from radiomicnet_md.radiomics import dense, lbp, paper
+from radiomicnet_md.radiomics import lbp, named_maps, paper
 
 STEP = 2  # maps are measured at every second pixel: the half grid
 OUTSIDE = 64  # the code of a place outside the image
@@ -70,7 +70,7 @@ def measure(source: NDArray[np.uint8], preprocessing: Preprocessing) -> Measured
     codes = lbp.codes(levels)
     stacks = []
     for scale in preprocessing.scales:
-        maps = dense.named(levels, grey, codes, scale.radius, scale.smoothing, step=STEP)
+        maps = named_maps.named(levels, grey, codes, scale.radius, scale.smoothing, step=STEP)
         if scale.relative:
             maps = maps - _means(maps)
         stacks.append(maps)

@@ -27,7 +27,7 @@ from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.torch_engine import TorchEngine
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError
 from radiomicnet_md.image import array_sha256, mask_sha256
-from radiomicnet_md.radiomics import lesion
+from radiomicnet_md.radiomics import per_lesion
 from radiomicnet_md.radiomics.definitions import NAMED, PAPER
 
 ARITHMETIC = "integers in float32"
@@ -197,9 +197,9 @@ def _lesion(
     source: NDArray[np.uint8], mask: NDArray[np.uint8], spacing_mm: tuple[float, float] | None
 ) -> dict[str, Any]:
     """PyRadiomics' values of one chosen region, as a record holds them: ``float.hex()`` or why there is none."""
-    measured = lesion.measure(source, mask, spacing_mm)
+    measured = per_lesion.measure(source, mask, spacing_mm)
     values: dict[str, Any] = {
-        name: {"undefined": value.reason.value} if isinstance(value, lesion.Undefined) else value.hex()
+        name: {"undefined": value.reason.value} if isinstance(value, per_lesion.Undefined) else value.hex()
         for name, value in measured.values.items()
     }
     return {"pixels": measured.pixels, "levels_sha256": measured.levels_sha256, "values": values}

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.errors import InputError, UsageError
-from radiomicnet_md.radiomics import dense, lbp, lesion, lesion_definitions, levels, paper, surface
+from radiomicnet_md.radiomics import lbp, lesion_definitions, levels, named_maps, paper, per_lesion, surface
 from radiomicnet_md.radiomics.definitions import BY_KEY, NAMED, PAPER
-from radiomicnet_md.radiomics.lesion import Reason
+from radiomicnet_md.radiomics.per_lesion import Reason
 
 Set = Literal["paper", "named", "all"]
 
@@ -110,8 +110,8 @@ def maps(
     _check_window(image.shape, radius)
     count, width = _binning(pixels, bin_count, bin_width)
     binned = levels.discretise(image, bin_count=count, bin_width=width).array
-    stack = dense.named(image, binned, lbp.codes(image), radius, SMOOTHING)
-    stack[dense.SHAPE_RATIO] = surface.shape_index(stack[dense.SHAPE_RATIO])
+    stack = named_maps.named(image, binned, lbp.codes(image), radius, SMOOTHING)
+    stack[named_maps.SHAPE_RATIO] = surface.shape_index(stack[named_maps.SHAPE_RATIO])
     names = NAMED if set_ == "named" else PAPER
     return {name: stack[NAMED.index(name)] for name in names}
 
@@ -240,14 +240,14 @@ def _all(
     spacing: tuple[float, ...] | None,
 ) -> list[Row]:
     everywhere = np.ones(image.shape, dtype=np.bool_)
-    measured = lesion.measure(
+    measured = per_lesion.measure(
         image, everywhere if region is None else region, spacing, bin_count=bin_count, bin_width=bin_width
     )
     shown = lesion_definitions.TEXTURE if region is None else lesion_definitions.names(image.ndim)
     return [_measured(name, measure, measured.values[name]) for name, measure in shown.items()]
 
 
-def _measured(name: str, measure: lesion_definitions.Measure, value: lesion.Value) -> Row:
-    if isinstance(value, lesion.Undefined):
+def _measured(name: str, measure: lesion_definitions.Measure, value: per_lesion.Value) -> Row:
+    if isinstance(value, per_lesion.Undefined):
         return Row(name, measure.ibsi, None, measure.unit, str(value.reason))
     return Row(name, measure.ibsi, value, measure.unit, None)

@@ -16,5 +16,5 @@ DISTANCES = (1, 3)
 
 
 def values(image: NDArray[np.generic], levels: NDArray[np.integer], codes: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The thirteen global values, float64 (13,); arguments as in :func:`radiomicnet_md.radiomics.dense.named`."""
+    """The thirteen global values, float64 (13,); arguments as in :func:`radiomicnet_md.radiomics.named_maps.named`."""
     return np.concatenate([glcm.whole(levels, distances=DISTANCES), lbp.whole(codes), moments.whole(image)])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from radiomicnet_md.radiomics import lesion, lesion_definitions
+from radiomicnet_md.radiomics import lesion_definitions, per_lesion
 from radiomicnet_md.radiomics.definitions import DEFINITIONS
 
 PAGE = Path("docs/reference/radiomics.md")
@@ -88,7 +88,7 @@ def page() -> str:
             for d in DEFINITIONS
         ),
     )
-    reasons = _table(("reason", "text"), ((f"`{reason.name}`", str(reason)) for reason in lesion.Reason))
+    reasons = _table(("reason", "text"), ((f"`{reason.name}`", str(reason)) for reason in per_lesion.Reason))
     every = lesion_definitions.TEXTURE | lesion_definitions.SHAPE[2] | lesion_definitions.SHAPE[3]
     region = _table(
         ("key", "IBSI", "unit", "needs the size of a pixel"),

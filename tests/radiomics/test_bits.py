@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from radiomicnet_md.radiomics import dense, lbp, paper
+from radiomicnet_md.radiomics import lbp, named_maps, paper
 
 pytestmark = pytest.mark.verifies("SRS-RAD-002", "SRS-ENG-001")
 
@@ -24,7 +24,7 @@ SCALES = ((1, 0), (7, 1), (13, 3))
 def digest(image: NDArray[np.uint8]) -> str:
     codes = lbp.codes(image)
     grey = image >> np.uint8(2)
-    parts = [dense.named(image, grey, codes, radius, smoothing, step=2) for radius, smoothing in SCALES]
+    parts = [named_maps.named(image, grey, codes, radius, smoothing, step=2) for radius, smoothing in SCALES]
     parts.append(paper.values(image, grey, codes))
     return hashlib.sha256(b"".join(part.astype("<f8").tobytes() for part in parts)).hexdigest()
 
@@ -89,5 +89,5 @@ def test_again() -> None:
 def test_wider_integers() -> None:
     assert digest(IMAGE.astype(np.int64).astype(np.uint8)) == EXPECTED
     codes = lbp.codes(IMAGE.astype(np.int32))
-    wide = dense.named(IMAGE.astype(np.int32), IMAGE.astype(np.int32) >> 2, codes, 7, 1)
-    assert np.array_equal(wide, dense.named(IMAGE, IMAGE >> 2, lbp.codes(IMAGE), 7, 1))
+    wide = named_maps.named(IMAGE.astype(np.int32), IMAGE.astype(np.int32) >> 2, codes, 7, 1)
+    assert np.array_equal(wide, named_maps.named(IMAGE, IMAGE >> 2, lbp.codes(IMAGE), 7, 1))

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from radiomicnet_md.errors import Problem
-from radiomicnet_md.radiomics import dense, features, glcm, lbp, lesion, lesion_definitions, moments, paper, surface
+from radiomicnet_md.radiomics import (
+    features,
+    glcm,
+    lbp,
+    lesion_definitions,
+    moments,
+    named_maps,
+    paper,
+    per_lesion,
+    surface,
+)
 from radiomicnet_md.radiomics.definitions import BY_KEY, NAMED, PAPER
 from tests.strategies import grey_levels
 
@@ -74,7 +84,7 @@ def test_bin_parameters() -> None:
 def test_all_values(mask: NDArray[np.uint8] | None, number: int) -> None:
     found = table(mask=mask, set_="all", spacing=(0.3, 0.2), bin_count=32)
     region = np.ones(IMAGE.shape) if mask is None else mask
-    expected = lesion.measure(IMAGE, region, (0.3, 0.2), bin_count=32).values
+    expected = per_lesion.measure(IMAGE, region, (0.3, 0.2), bin_count=32).values
     assert len(found) == number
     assert {name: row.value for name, row in found.items()} == {name: expected[name] for name in found}
 
@@ -93,7 +103,7 @@ def test_without_spacing_a_reason_stands_in_place_of_millimetres() -> None:
     found = table(mask=MASK, set_="all")
     withheld = {name for name, row in found.items() if row.value is None}
     assert withheld == lesion_definitions.NEEDS_SPACING & found.keys()
-    assert {found[name].reason for name in withheld} == {str(lesion.Reason.NO_SPACING)}
+    assert {found[name].reason for name in withheld} == {str(per_lesion.Reason.NO_SPACING)}
 
 
 @pytest.mark.verifies("SRS-RAD-004")
@@ -101,7 +111,7 @@ def test_a_flat_image_has_no_conventional_numbers() -> None:
     found = table(np.full((9, 9), 50, dtype=np.uint8))
     undefined = {name: row.reason for name, row in found.items() if row.value is None}
     assert undefined == dict.fromkeys(
-        ("glcm_Correlation", "firstorder_Skewness", "firstorder_Kurtosis"), str(lesion.Reason.FLAT)
+        ("glcm_Correlation", "firstorder_Skewness", "firstorder_Kurtosis"), str(per_lesion.Reason.FLAT)
     )
 
 
@@ -123,7 +133,7 @@ def test_a_box_of_one_pixel_has_no_pairs() -> None:
 @pytest.mark.verifies("SRS-RAD-002")
 def test_maps_are_the_device_s() -> None:
     found = maps(radius=7)
-    expected = dense.named(IMAGE, IMAGE >> 2, lbp.codes(IMAGE), 7, features.SMOOTHING)
+    expected = named_maps.named(IMAGE, IMAGE >> 2, lbp.codes(IMAGE), 7, features.SMOOTHING)
     assert tuple(found) == NAMED
     for index, name in enumerate(NAMED):
         plane = surface.shape_index(expected[index]) if name == "hessian_ShapeIndex" else expected[index]
@@ -142,7 +152,7 @@ def test_the_sixteen_maps_are_their_parts(radius: int, smoothing: int, step: int
         moments.dense(IMAGE, radius, step=step),
         surface.dense(IMAGE, smoothing, step=step),
     ]
-    assert np.array_equal(dense.named(IMAGE, grey, codes, radius, smoothing, step=step), np.concatenate(parts))
+    assert np.array_equal(named_maps.named(IMAGE, grey, codes, radius, smoothing, step=step), np.concatenate(parts))
 
 
 @pytest.mark.verifies("SRS-RAD-002", "SRS-RAD-004")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from radiomicnet_md.radiomics import lesion, levels
+from radiomicnet_md.radiomics import levels, per_lesion
 
 pytestmark = pytest.mark.verifies("SRS-RAD-003", "SRS-RAD-004")
 
@@ -38,8 +38,8 @@ def test_single_precision_moves_edges() -> None:
     image = np.random.default_rng(0).uniform(0, 1, (100, 100)).astype(np.float32).round(2)
     assert (binned(image, binCount=50) != binned(image.astype(np.float64), binCount=50)).any()
     everywhere = np.ones(image.shape, dtype=np.uint8)
-    single = lesion.measure(image, everywhere, None, bin_count=50)
-    double = lesion.measure(image.astype(np.float64), everywhere, None, bin_count=50)
+    single = per_lesion.measure(image, everywhere, None, bin_count=50)
+    double = per_lesion.measure(image.astype(np.float64), everywhere, None, bin_count=50)
     assert single == double
 
 
@@ -84,6 +84,6 @@ def test_a_region_of_one_level_gets_numbers(bin_count: int | None) -> None:
     texture = glcm.RadiomicsGLCM(*pair, **settings).execute()
     tone = ngtdm.RadiomicsNGTDM(*pair, **settings).execute()
     assert (texture["Correlation"], texture["MCC"], tone["Coarseness"]) == (1, 1, 1e6)
-    found = lesion.measure(image, mask, None, bin_count=bin_count).values
+    found = per_lesion.measure(image, mask, None, bin_count=bin_count).values
     for name in ("glcm_Correlation", "glcm_MCC", "ngtdm_Coarseness"):
-        assert found[name] == lesion.Undefined(lesion.Reason.FLAT)
+        assert found[name] == per_lesion.Undefined(per_lesion.Reason.FLAT)

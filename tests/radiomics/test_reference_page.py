@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md.radiomics import dense, glcm, lbp, lesion_definitions, moments, reference, surface
+from radiomicnet_md.radiomics import glcm, lbp, lesion_definitions, moments, named_maps, reference, surface
 from radiomicnet_md.radiomics.definitions import DEFINITIONS, NAMED, PAPER
 
 pytestmark = pytest.mark.verifies("SRS-RAD-001", "SRS-RAD-002")
@@ -33,7 +33,7 @@ def test_the_command_shows_and_writes(
 def test_the_names_stand_in_the_order_of_the_maps() -> None:
     assert (*glcm.FEATURES, *lbp.FEATURES, *moments.FEATURES, *surface.FEATURES) == NAMED
     assert NAMED[:13] == PAPER
-    assert NAMED[dense.SHAPE_RATIO] == "hessian_ShapeIndex"
+    assert NAMED[named_maps.SHAPE_RATIO] == "hessian_ShapeIndex"
 
 
 def test_every_definition_is_complete() -> None:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.errors import InputError, Problem
 from radiomicnet_md.image import array_sha256
-from radiomicnet_md.radiomics import lesion, lesion_definitions, levels
-from radiomicnet_md.radiomics.lesion import Reason, Undefined
+from radiomicnet_md.radiomics import lesion_definitions, levels, per_lesion
+from radiomicnet_md.radiomics.per_lesion import Reason, Undefined
 from tests.radiomics import oracles
 
 RNG = np.random.default_rng(2)
@@ -58,7 +58,7 @@ def test_values_are_those_of_the_extractor(
     image: NDArray[np.generic], spacing: tuple[float, ...], number: int, binning: dict[str, float]
 ) -> None:
     mask = disc(image.shape)
-    found = lesion.measure(image, mask, spacing, **binning)  # type: ignore[arg-type]
+    found = per_lesion.measure(image, mask, spacing, **binning)  # type: ignore[arg-type]
     names = {"bin_width": "binWidth", "bin_count": "binCount"}
     theirs = extractor(image, mask, spacing, **{names[key]: value for key, value in binning.items()})
     assert len(found.values) == len(theirs) == number
@@ -72,7 +72,7 @@ def test_values_are_those_of_the_extractor(
 def test_the_default_is_that_of_pyradiomics() -> None:
     mask = disc(IMAGE.shape)
     theirs = extractor(IMAGE, mask, (1.0, 1.0))
-    for name, value in lesion.values(IMAGE, mask, (1.0, 1.0)).items():
+    for name, value in per_lesion.values(IMAGE, mask, (1.0, 1.0)).items():
         assert isinstance(value, float)
         assert oracles.close(value, theirs[name], 1e-12), name
 
@@ -87,7 +87,7 @@ def test_the_digest_is_that_of_the_measured_levels(binning: dict[str, float]) ->
     theirs, _ = imageoperations.binImage(
         IMAGE.astype(np.float64), np.nonzero(mask), **{names[key]: value for key, value in binning.items()}
     )
-    found = lesion.measure(IMAGE, mask, None, **binning)  # type: ignore[arg-type]
+    found = per_lesion.measure(IMAGE, mask, None, **binning)  # type: ignore[arg-type]
     assert found.levels_sha256 == array_sha256(theirs.astype(np.int16))
     assert found.level_count == theirs.max()
 
@@ -99,7 +99,7 @@ def test_one_changed_level_changes_the_digest() -> None:
     changed[20, 25] ^= 128
     outside = IMAGE.copy()
     outside[0, 0] ^= 128
-    digests = [lesion.measure(image, mask, None).levels_sha256 for image in (IMAGE, changed, outside)]
+    digests = [per_lesion.measure(image, mask, None).levels_sha256 for image in (IMAGE, changed, outside)]
     assert digests[0] != digests[1]
     assert digests[0] == digests[2]
 
@@ -108,18 +108,18 @@ def test_one_changed_level_changes_the_digest() -> None:
 @pytest.mark.parametrize("image", [IMAGE, VOLUME], ids=["2-D", "3-D"])
 def test_without_spacing_no_millimetres(image: NDArray[np.generic]) -> None:
     mask = disc(image.shape)
-    known = lesion.values(image, mask, (0.5,) * image.ndim)
-    unknown = lesion.values(image, mask, None)
+    known = per_lesion.values(image, mask, (0.5,) * image.ndim)
+    unknown = per_lesion.values(image, mask, None)
     withheld = {name for name, value in unknown.items() if isinstance(value, Undefined)}
     assert withheld == lesion_definitions.NEEDS_SPACING & known.keys()
     assert {unknown[name] for name in withheld} == {Undefined(Reason.NO_SPACING)}
     assert all(unknown[name] == known[name] for name in known.keys() - withheld)
     # what was withheld is exactly what the size of a pixel can change
-    other = lesion.values(image, mask, tuple(0.5 + 0.4 * axis for axis in range(image.ndim)))
+    other = per_lesion.values(image, mask, tuple(0.5 + 0.4 * axis for axis in range(image.ndim)))
     assert {name for name in known if known[name] != other[name]} <= withheld
 
 
-def reasons(values: Mapping[str, lesion.Value]) -> dict[str, Reason]:
+def reasons(values: Mapping[str, per_lesion.Value]) -> dict[str, Reason]:
     assert all(isinstance(value, Undefined) or math.isfinite(value) for value in values.values())
     return {name: value.reason for name, value in values.items() if isinstance(value, Undefined)}
 
@@ -127,7 +127,7 @@ def reasons(values: Mapping[str, lesion.Value]) -> dict[str, Reason]:
 @pytest.mark.verifies("SRS-RAD-004")
 @pytest.mark.parametrize("image", [IMAGE, VOLUME], ids=["2-D", "3-D"])
 def test_an_empty_region_has_no_value(image: NDArray[np.generic]) -> None:
-    found = lesion.measure(image, np.zeros(image.shape, dtype=np.uint8), None)
+    found = per_lesion.measure(image, np.zeros(image.shape, dtype=np.uint8), None)
     assert set(reasons(found.values).values()) == {Reason.EMPTY}
     assert len(reasons(found.values)) == len(found.values)
     assert (found.pixels, found.level_count, found.levels_sha256) == (0, 0, None)
@@ -138,7 +138,7 @@ def test_an_empty_region_has_no_value(image: NDArray[np.generic]) -> None:
 def test_one_pixel_has_no_value(image: NDArray[np.generic]) -> None:
     mask = np.zeros(image.shape, dtype=np.uint8)
     mask[(3,) * image.ndim] = 1
-    found = lesion.measure(image, mask, None)
+    found = per_lesion.measure(image, mask, None)
     assert set(reasons(found.values).values()) == {Reason.ONE_PIXEL}
     assert len(reasons(found.values)) == len(found.values)
     assert found.levels_sha256 is not None
@@ -149,7 +149,7 @@ def test_one_pixel_has_no_value(image: NDArray[np.generic]) -> None:
 @pytest.mark.parametrize("binning", [{}, {"bin_count": 32}])
 def test_a_flat_region(image: NDArray[np.generic], binning: dict[str, int]) -> None:
     flat = np.full_like(image, 7)
-    found = lesion.measure(flat, disc(image.shape), (1.0,) * image.ndim, bin_count=binning.get("bin_count"))
+    found = per_lesion.measure(flat, disc(image.shape), (1.0,) * image.ndim, bin_count=binning.get("bin_count"))
     undefined = reasons(found.values)
     assert undefined == dict.fromkeys(
         (
@@ -172,7 +172,7 @@ def test_a_flat_region(image: NDArray[np.generic], binning: dict[str, int]) -> N
 def test_one_level_of_several_values() -> None:
     """Texture sees levels, first order sees values."""
     image = np.array([[100, 101, 102], [103, 104, 105]], dtype=np.uint8)
-    undefined = reasons(lesion.values(image, np.ones((2, 3), dtype=np.uint8), (1.0, 1.0)))
+    undefined = reasons(per_lesion.values(image, np.ones((2, 3), dtype=np.uint8), (1.0, 1.0)))
     assert "firstorder_Skewness" not in undefined
     assert undefined["glcm_Correlation"] == Reason.FLAT
 
@@ -181,7 +181,7 @@ def test_one_level_of_several_values() -> None:
 def test_pixels_that_do_not_touch_have_no_pairs() -> None:
     mask = np.zeros(IMAGE.shape, dtype=np.uint8)
     mask[::9, ::9] = 1
-    undefined = reasons(lesion.values(IMAGE, mask, (1.0, 1.0)))
+    undefined = reasons(per_lesion.values(IMAGE, mask, (1.0, 1.0)))
     assert set(undefined) == {"ngtdm_Coarseness"} | {n for n in lesion_definitions.TEXTURE if n.startswith("glcm_")}
     assert set(undefined.values()) == {Reason.NO_VALUE}
 
@@ -191,7 +191,7 @@ def test_pixels_that_do_not_touch_have_no_pairs() -> None:
 def test_lines_and_pairs_of_pixels(shape: tuple[int, int]) -> None:
     mask = np.zeros(IMAGE.shape, dtype=np.uint8)
     mask[5 : 5 + shape[0], 5 : 5 + shape[1]] = 1
-    reasons(lesion.values(IMAGE, mask, (1.0, 1.0)))  # every value finite or typed
+    reasons(per_lesion.values(IMAGE, mask, (1.0, 1.0)))  # every value finite or typed
 
 
 @pytest.mark.verifies("SRS-RAD-004")
@@ -200,21 +200,21 @@ def test_nothing_is_said_to_the_user(capfd: pytest.CaptureFixture[str]) -> None:
     mask[::9, ::9] = 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        lesion.values(IMAGE, mask, None)
-        lesion.values(np.full_like(IMAGE, 1), mask, None)
+        per_lesion.values(IMAGE, mask, None)
+        per_lesion.values(np.full_like(IMAGE, 1), mask, None)
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.verifies("SRS-RAD-004")
 def test_a_label_is_any_number_but_zero() -> None:
     mask = disc(IMAGE.shape)
-    assert lesion.measure(IMAGE, mask * np.uint8(255), None) == lesion.measure(IMAGE, mask.astype(bool), None)
+    assert per_lesion.measure(IMAGE, mask * np.uint8(255), None) == per_lesion.measure(IMAGE, mask.astype(bool), None)
 
 
 @pytest.mark.verifies("SRS-RAD-005")
 def test_no_negative_zero_leaves() -> None:
     """Two zeros would be two texts, and two digests, of one value."""
-    found = lesion.values(np.array([[-0.0, 200.0], [200.0, -0.0]]), np.ones((2, 2), dtype=np.uint8), (1.0, 1.0))
+    found = per_lesion.values(np.array([[-0.0, 200.0], [200.0, -0.0]]), np.ones((2, 2), dtype=np.uint8), (1.0, 1.0))
     minimum = found["firstorder_Minimum"]
     assert isinstance(minimum, float)
     assert minimum.hex() == "0x0.0p+0"
@@ -222,7 +222,7 @@ def test_no_negative_zero_leaves() -> None:
 
 def refusal(image: NDArray[np.generic], mask: NDArray[np.generic], spacing: tuple[float, ...] | None) -> str:
     with pytest.raises(Problem) as raised:
-        lesion.measure(image, mask, spacing)
+        per_lesion.measure(image, mask, spacing)
     assert raised.value.remedy
     return raised.value.code
 
@@ -241,7 +241,7 @@ def test_bad_input() -> None:
     spoilt[0, 0] = np.nan
     with pytest.raises(InputError):
         levels.discretise(spoilt, bin_width=25.0)
-    lesion.measure(spoilt, mask, None)  # outside the region nothing is measured
+    per_lesion.measure(spoilt, mask, None)  # outside the region nothing is measured
 
 
 # PyRadiomics averages these over directions, one of the ways in which IBSI gives them.
@@ -266,7 +266,7 @@ def test_every_code_gives_the_reference_value_of_the_ibsi_digital_phantom(data: 
     phantom = data / "ibsi" / "ibsi_1_digital_phantom" / "nifti"
     image = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(phantom / "image" / "phantom.nii.gz")))
     mask = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(phantom / "mask" / "mask.nii.gz")))
-    found = lesion.measure(image, mask, (2.0, 2.0, 2.0), bin_width=1.0)
+    found = per_lesion.measure(image, mask, (2.0, 2.0, 2.0), bin_width=1.0)
     compared = 0
     for name, measure in ((n, m) for n, m in lesion_definitions.names(3).items() if m.ibsi):
         value = found.values[name]
