@@ -8,23 +8,23 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-BITS = 32  # fraction bits of a logarithm
+BITS = 32  # fraction bits of a logarithm where nothing else is said
 
 
 @cache
-def log2(n: int) -> int:
-    """Floor of ``log2(n) * 2**BITS`` for ``n >= 1``, bit by bit by repeated squaring of the mantissa."""
+def log2(n: int, bits: int = BITS) -> int:
+    """Floor of ``log2(n) * 2**bits`` for ``n >= 1``, bit by bit by repeated squaring of the mantissa."""
     whole = n.bit_length() - 1
-    precision = BITS + 32
+    precision = bits + 32
     mantissa = (n << precision) >> whole  # in [1, 2) with `precision` fraction bits
     fraction = 0
-    for _ in range(BITS):
+    for _ in range(bits):
         mantissa = (mantissa * mantissa) >> precision
         fraction <<= 1
         if mantissa >> (precision + 1):
             mantissa >>= 1
             fraction |= 1
-    return (whole << BITS) | fraction
+    return (whole << bits) | fraction
 
 
 def n_log2_n(n: int) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference page of all values, made from the tables that the code itself reads.
+"""The reference page of all values, made from the tables that the code and the tests read.
 
 ``python -m radiomicnet_md.radiomics.reference`` shows the page, with ``--write`` it goes to
 ``docs/reference/radiomics.md``; a test holds the two equal.
@@ -10,20 +10,29 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
 from radiomicnet_md.radiomics import lesion_definitions, per_lesion
+from radiomicnet_md.radiomics.definition_tables import differences
+from radiomicnet_md.radiomics.definition_tables.measure import IBSI, Case, Group, Measure, Reference
 from radiomicnet_md.radiomics.definitions import DEFINITIONS
 
 PAGE = Path("docs/reference/radiomics.md")
+_SMALL = Decimal("1e-4")  # a tolerance below is written with an exponent
 
 _HEAD = """\
 <!-- Made by `python -m radiomicnet_md.radiomics.reference --write`; a test holds it equal to the code. -->
 # Radiomic values
 
-Every value that the project measures, with its code in the IBSI reference manual (arXiv 1612.07003; none
-where the column is empty), its formula, its unit, and what it is where the definition divides by nothing.
+Every value that the project measures: its code in the IBSI reference manual (arXiv 1612.07003; none where the
+column is empty), formula, unit, what it is where the formula divides by nothing, and a published reference value.
 Values that `features` prints are measurements, not device results.
+
+- [The sixteen names](#the-sixteen-names) with which the device decides
+- [Grey levels](#grey-levels), [regions](#regions) and [maps](#maps): what is measured, and where nothing can be
+- [The values](#the-values): first order, GLCM, GLRLM, GLSZM, GLDM, NGTDM and shape
+- [Differences from PyRadiomics and IBSI](#differences-from-pyradiomics-and-ibsi)
 
 ## The sixteen names
 
@@ -34,7 +43,8 @@ that are at least as bright as their centre where the pattern is uniform, and is
 eigenvalues of the Hessian of the smoothed image. A window is clipped at the border of the image.
 
 The network needs a number everywhere: "where undefined" names it. The table of `features` shows such a value
-as undefined, with the reason.
+as undefined, with the reason. Tests hold these values to closed forms of drawn images, and those that PyRadiomics or
+scikit-image have too to theirs.
 """
 
 _LEVELS = """\
@@ -43,40 +53,107 @@ _LEVELS = """\
 
 Texture is measured on whole levels, made once by one of PyRadiomics' two rules, in double precision:
 
-- bin count N: N equal bins from the region's minimum to its maximum, which belongs to the last;
-- bin width w: level = ⌊x / w⌋ − ⌊min / w⌋; edges at multiples of w.
+- bin count N: N equal bins from the region's minimum to its maximum, which belongs to the last (IBSI: fixed bin
+  number);
+- bin width w: level = ⌊x / w⌋ − ⌊min / w⌋; edges at multiples of w (IBSI's fixed bin size starts at the minimum).
 
-At most 256 levels. A record holds the SHA-256 of the level array: a shift of 1e-9 in an image moves whole bins.
+At most 256 levels. An array of levels holds 0 … N−1, and −1 where a pixel takes no part; in formulas the lowest level
+is 1. A record holds the SHA-256 of the level array: a shift of 1e-9 in an image moves whole bins.
 
-## The values of a region
+## Regions
 
-By PyRadiomics 3.0.1: 102 values of a 2-D region (93 and 9 of its shape), 107 of a 3-D region (93 and 14).
-Units: "px" is a pixel (3-D: a voxel). A value is a finite number or undefined with one of these reasons:
-
-"""
-
-_NOTES = """\
-
-Where PyRadiomics itself gives a number or NaN in such a case:
-
-| case | PyRadiomics 3.0.1 | here |
-|---|---|---|
-| all grey values equal | skewness 0, kurtosis 0 | undefined |
-| one grey level | correlation 1, MCC 1, Imc1 0; NGTDM: coarseness 10⁶, busyness, contrast, strength 0 | undefined |
-| one pixel | an error from the extractor, NaN from the classes | undefined |
-| no two pixels touch | GLCM NaN, coarseness 10⁶ | undefined |
-| no size of a pixel | 1 mm is assumed | shape and total energy undefined |
-| 8-bit image, bin width w, maximum above 255 − 2w, NumPy 2 | the upper edge overflows: wrong levels | right levels |
-| 32-bit float image | edges in single precision | edges in double precision |
-| axis lengths | covariance divided by n; IBSI's reference values by n − 1 | as PyRadiomics |
-| maps: one isolated pixel in the mask | MCC 0 in every pixel of its batch | there are no masked maps |
+`radiomics.lesion` measures by PyRadiomics 3.0.1: 102 values of a 2-D region (93 and 9 of its shape), 107 of a 3-D
+region (93 and 14). A value is a finite number or undefined with one of these reasons, never NaN:
 
 """
+
+_MAPS = """\
+
+`EMPTY` and `ONE_PIXEL` concern every value; the tables below name the others.
+
+## Maps
+
+`radiomics.dense` measures the 93 values of first order and texture in the window around each pixel.
+
+- A window holds the pixels at most `radius` (1 to 4) steps away along each axis. Where it leaves the image it is
+  clipped: nothing is padded.
+- A pixel of level −1 takes no part in any window, and its own place in a map is NaN. This is PyRadiomics' masked
+  kernel; without such pixels it is the unmasked one.
+- Grey levels are those of the whole image; N in a formula is the highest level of the image, not of the window.
+- 2-D has 4 angles and 8 neighbours, 3-D has 13 and 26; a volume of one slice is measured as 2-D. `distances` (1 to 3,
+  the largest step along an axis) concern GLCM alone; GLDM and NGTDM look at the neighbours at distance 1.
+- Where a formula divides by nothing, a map holds the number in the tables below: PyRadiomics' documented number where
+  it has one, else NaN. No map holds an infinity.
+
+## The values
+
+"px" is a pixel in 2-D, a voxel in 3-D. Sums run over all i and j. Columns:
+
+- **undefined**: for which regions, with the reason that `radiomics.lesion` gives / the number that a map holds.
+- **reference**: a published value and its tolerance, which `radiomics.lesion` meets unless a cause is named. Without
+  mark: the digital phantom of IBSI 1 (2 mm voxels, grey values as levels, volumetric: 3-D, texture averaged over
+  angles), from the reference manual's tables (CC BY 4.0), published to three digits; where they give no tolerance it is
+  half a unit of the third. *brain1*: PyRadiomics' published baseline of its test case (bin width 25), to six digits;
+  *slice 16* is that slice (from 0) measured in 2-D.
+
+Demonstration on public data, not clinical evidence.
+"""
+
+_OTHERS = """\
+
+## Differences from PyRadiomics and IBSI
+
+Numbers that PyRadiomics 3.0.1 gives where a value is undefined:
+"""
+_WRONG = "Where PyRadiomics 3.0.1 is wrong:\n"
+_FOLLOWED = "Where PyRadiomics' definition is not IBSI's, and the values here follow PyRadiomics:\n"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', '∣') for cell in line)} |\n" for line in lines)
+
+
+def _case(case: Case) -> str:
+    return f"{case.when}: `{case.lesion}`" + (f" / {case.dense}" if case.dense else "")
+
+
+def _number(value: str) -> str:
+    return value.replace("-", "−") if "E" not in value else f"{float(value):g}"
+
+
+def _tolerance(value: Decimal) -> str:
+    return f"{value:f}" if value > _SMALL else f"{value:e}"
+
+
+def _reference(reference: Reference) -> str:
+    source = "" if reference.source == IBSI else f" *{reference.source}*"
+    cause = f"; {reference.differs}" if reference.differs else ""
+    return f"{_number(reference.value)} ± {_tolerance(reference.within())}{source}{cause}"
+
+
+def _shared(measures: Iterable[Measure]) -> list[Case]:
+    """The undefined cases of every one of the values, in their order."""
+    first, *others = (measure.undefined for measure in measures)
+    return [case for case in first if all(case in other for other in others)]
+
+
+def _group(group: Group) -> str:
+    shared = _shared(group.measures.values())
+    everywhere = f"\nEvery value: {'; '.join(map(_case, shared))}.\n" if shared else ""
+    rows = (
+        (
+            f"`{key}`",
+            measure.ibsi,
+            measure.formula,
+            measure.unit,
+            "; ".join(_case(case) for case in measure.undefined if case not in shared),
+            _reference(measure.reference),
+        )
+        for key, measure in group.measures.items()
+    )
+    table = _table(("key", "IBSI", "formula", "unit", "undefined: lesion / map", "reference"), rows)
+    return f"### {group.title}\n\n{group.symbols}\n{everywhere}\n{table}"
 
 
 def page() -> str:
@@ -89,15 +166,12 @@ def page() -> str:
         ),
     )
     reasons = _table(("reason", "text"), ((f"`{reason.name}`", str(reason)) for reason in per_lesion.Reason))
-    every = lesion_definitions.TEXTURE | lesion_definitions.SHAPE[2] | lesion_definitions.SHAPE[3]
-    region = _table(
-        ("key", "IBSI", "unit", "needs the size of a pixel"),
-        (
-            (f"`{key}`", measure.ibsi, measure.unit, "yes" if key in lesion_definitions.NEEDS_SPACING else "")
-            for key, measure in every.items()
-        ),
+    groups = "\n".join(map(_group, lesion_definitions.GROUPS))
+    undefined, wrong, followed = (
+        _table(rows[0], rows[1:]) for rows in (differences.UNDEFINED, differences.WRONG, differences.FOLLOWED)
     )
-    return "\n".join([_HEAD, named + _LEVELS + reasons + _NOTES + region])
+    texts = (groups + _OTHERS, undefined, _WRONG, wrong, _FOLLOWED, followed)
+    return "\n".join([_HEAD, named + _LEVELS + reasons + _MAPS, *texts])
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a region is worth by name: shape, intensity, border and texture, each an integer with unit and scale.
+"""What each of a set of nested regions is worth by name, in integers: shape, intensity, border and texture.
 
 Rules of this module:
 
 - A value is an integer: a count, or a quotient of integers times its scale, rounded down. Square roots are
-  taken once, by IEEE 754, of an integer below 2**53.
+  those of integers, rounded down.
 - "Inside" is the region; "ring" the pixels outside it within :data:`RING` steps (4-neighbours), inside the
   image; "echo behind" compares the pixels under the region with those beside them at the same depth.
 - Where a value has nothing to be measured on (no ring, nothing below) it is 0.
+- No pixel is read twice for two regions that hold it (``region_tree``); what surrounds a region is read along its
+  border (``region_band``). A region's values are those that it has alone.
+- :data:`VALUES` are locked: names, order and integers are those that a release's tables were fitted to. What else
+  is measured by name stands in ``region_more``.
 - No value of the network is among them.
 """
 
@@ -19,9 +23,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from radiomicnet_md.errors import InputError
+from radiomicnet_md.radiomics import region_band, region_tree
 from radiomicnet_md.radiomics.definitions import NAMED
+from radiomicnet_md.radiomics.region_tree import (
+    AREA,
+    BORDER,
+    CODES,
+    COLUMN,
+    COLUMN_COLUMN,
+    GREY,
+    GREY_GREY,
+    ROW,
+    ROW_COLUMN,
+    ROW_ROW,
+    Tree,
+)
 
 RING = 5  # pixels of the working grid
+EDGE = 2  # width of "just outside" and "just inside", pixels
 SHARE = 1 << 12  # scale of a ratio: 1.0 is 4096
 FINE = 16  # scale of a mean grey level or code: one unit is 1/16
 
@@ -49,7 +69,7 @@ _SHAPE = (
     ValueDefinition("at the image border", "share of the perimeter", SHARE, "cracks on the image border / perimeter"),
 )
 _INTENSITY = (
-    ValueDefinition("intensity inside", "grey level", FINE, "mean inside"),
+    ValueDefinition("intensity inside", "grey level", FINE, "mean inside", "Q4LE"),
     ValueDefinition("intensity spread inside", "grey level", FINE, "standard deviation inside"),
     ValueDefinition("intensity of the ring", "grey level", FINE, "mean of the ring"),
     ValueDefinition("intensity step", "grey level", FINE, "mean of the ring − mean inside"),
@@ -64,159 +84,138 @@ _TEXTURE = tuple(
 VALUES: tuple[ValueDefinition, ...] = (*_SHAPE, *_INTENSITY, *_TEXTURE)
 VALUE_NAMES: tuple[str, ...] = tuple(v.name for v in VALUES)
 
-Mask = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 _PI_4 = 51472  # 4π in 2**-12, rounded: round(4 * pi * 4096)
 
 
-def measure(
-    inside: Mask, box: tuple[int, int, int, int], levels: NDArray[np.uint8], codes: NDArray[np.uint8]
-) -> dict[str, int]:
-    """All named values of one region.
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Second central moments of pixel centres times the squared area, and the larger one's lead over the smaller."""
 
-    :param inside: the region, (rows, columns) on the working grid, not empty
-    :param box: its bounding box (row0, column0, row1, column1), ends exclusive
+    rows: int
+    columns: int
+    mixed: int
+
+    @classmethod
+    def of(cls, sums: list[int]) -> Moments:
+        """From a region's sums."""
+        return cls(
+            sums[AREA] * sums[ROW_ROW] - sums[ROW] ** 2,
+            sums[AREA] * sums[COLUMN_COLUMN] - sums[COLUMN] ** 2,
+            sums[AREA] * sums[ROW_COLUMN] - sums[ROW] * sums[COLUMN],
+        )
+
+    @property
+    def total(self) -> int:
+        """Major and minor together."""
+        return self.rows + self.columns
+
+    @property
+    def lead2(self) -> int:
+        """(major − minor)²."""
+        return (self.rows - self.columns) ** 2 + 4 * self.mixed**2
+
+
+def measure(tree: Tree, levels: NDArray[np.uint8], codes: NDArray[np.uint8]) -> Integers:
+    """All values of every region: int64 (regions, values) in the order of :data:`VALUES`.
+
+    :param tree: the regions, on the working grid (rows, columns)
     :param levels: grey levels (rows, columns)
     :param codes: the sixteen codes of the first scale on the half grid, (16, ⌈rows/2⌉, ⌈columns/2⌉)
+    :raises InputError: levels or codes of another grid than the regions
     """
-    window, corner = _window(box, levels.shape)
-    region, grey = inside[window], levels[window].astype(np.int64)
-    ring = _grow(region, RING) & ~region
-    values = _shape(region, box, corner, levels.shape)
-    values |= _intensity(region, ring, grey)
-    values["echo behind"] = _echo_behind(box, levels)
-    values |= _texture(region, ring, corner, codes)
-    return values
-
-
-def _window(box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[int, int]]:
-    top, left = max(box[0] - RING, 0), max(box[1] - RING, 0)
-    bottom, right = min(box[2] + RING, shape[0]), min(box[3] + RING, shape[1])
-    return (slice(top, bottom), slice(left, right)), (top, left)
-
-
-def _grow(mask: Mask, steps: int) -> Mask:
-    grown = mask
-    for _ in range(steps):
-        larger = grown.copy()
-        larger[1:] |= grown[:-1]
-        larger[:-1] |= grown[1:]
-        larger[:, 1:] |= grown[:, :-1]
-        larger[:, :-1] |= grown[:, 1:]
-        grown = larger
-    return grown
-
-
-def _ratio(numerator: int, denominator: int, scale: int) -> int:
-    return numerator * scale // denominator if denominator else 0
-
-
-def _shape(
-    region: Mask, box: tuple[int, int, int, int], corner: tuple[int, int], shape: tuple[int, ...]
-) -> dict[str, int]:
-    rows, columns = shape
-    height, width = box[2] - box[0], box[3] - box[1]
-    r, c = (index.astype(np.int64) for index in np.nonzero(region))
-    r, c = r + corner[0], c + corner[1]
-    area = int(r.size)
-    padded = np.pad(region, 1)
-    perimeter = int((padded[1:] ^ padded[:-1]).sum() + (padded[:, 1:] ^ padded[:, :-1]).sum())
-    border = int((r == 0).sum() + (r == rows - 1).sum() + (c == 0).sum() + (c == columns - 1).sum())
-    rr = area * int((r * r).sum()) - int(r.sum()) ** 2
-    cc = area * int((c * c).sum()) - int(c.sum()) ** 2
-    rc = area * int((r * c).sum()) - int(r.sum()) * int(c.sum())
-    spread = math.isqrt((rr - cc) ** 2 + 4 * rc * rc)
-    return {
-        "area": _ratio(area, rows * columns, SHARE * 16),
-        "compactness": _ratio(_PI_4 * area, perimeter * perimeter, 1),
-        "elongation": math.isqrt(_ratio(max(rr + cc - spread, 0), rr + cc + spread, SHARE * SHARE)),
-        "solidity": _ratio(2 * area, _hull_area2(region), SHARE),
-        "extent": _ratio(area, height * width, SHARE),
-        "taller than wide": _ratio(height, width, SHARE),
-        "depth": _ratio(int(r.sum()) * 2 + area, area * rows * 2, SHARE),
-        "lateral offset": abs(_ratio(int(c.sum()) * 2 + area, area * columns * 2, SHARE) - SHARE // 2),
-        "at the image border": _ratio(border, perimeter, SHARE),
-    }
-
-
-def _hull_area2(region: Mask) -> int:
-    """Twice the area of the convex hull of the region's pixel corners (monotone chain; integers)."""
-    used = np.nonzero(region.any(1))[0]
-    first = region[used].argmax(1)
-    last = region.shape[1] - region[used, ::-1].argmax(1)
-    points: list[tuple[int, int]] = []
-    for row, left, right in zip(used.tolist(), first.tolist(), last.tolist(), strict=True):
-        points += [(row, left), (row + 1, left), (row, right), (row + 1, right)]
-    ordered = sorted(set(points))
-
-    def chain(sequence: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        hull: list[tuple[int, int]] = []
-        for p in sequence:
-            while len(hull) > 1 and _turn(hull[-2], hull[-1], p) <= 0:
-                hull.pop()
-            hull.append(p)
-        return hull[:-1]
-
-    hull = chain(ordered) + chain(ordered[::-1])
-    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(hull, hull[1:] + hull[:1], strict=True)))
-
-
-def _turn(o: tuple[int, int], a: tuple[int, int], b: tuple[int, int]) -> int:
-    return (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
-
-
-def _mean(values: NDArray[np.int64], mask: Mask, scale: int) -> int:
-    count = int(mask.sum())
-    return _ratio(int(values[mask].sum()), count, scale)
-
-
-def _intensity(region: Mask, ring: Mask, grey: NDArray[np.int64]) -> dict[str, int]:
-    area, total = int(region.sum()), int(grey[region].sum())
-    squares = int((grey[region] ** 2).sum())
-    mean, around = _mean(grey, region, FINE), _mean(grey, ring, FINE)
-    near_outside = _grow(region, 2) & ~region
-    near_inside = region & _grow(~region, 2)
-    return {
-        "intensity inside": mean,
-        "intensity spread inside": math.isqrt((area * squares - total * total) * FINE * FINE // (area * area)),
-        "intensity of the ring": around,
-        "intensity step": around - mean if ring.any() else 0,
-        "border step": _mean(grey, near_outside, FINE) - _mean(grey, near_inside, FINE)
-        if near_outside.any() and near_inside.any()
-        else 0,
-    }
-
-
-def _echo_behind(box: tuple[int, int, int, int], levels: NDArray[np.uint8]) -> int:
-    """Posterior enhancement (positive) or shadow (negative): below the region against both sides of that."""
-    top, left, bottom, right = box
-    reach = max((bottom - top) // 2, 4)
-    width = right - left
-    end = min(bottom + reach, levels.shape[0])
-    if end == bottom:
-        return 0
-    below = levels[bottom:end, left:right].astype(np.int64)
-    beside = np.concatenate(
-        [
-            levels[bottom:end, max(left - width, 0) : left].astype(np.int64).ravel(),
-            levels[bottom:end, right : right + width].astype(np.int64).ravel(),
-        ]
+    check_grids(tree, levels, codes)
+    texture = np.ascontiguousarray(codes.transpose(1, 2, 0))
+    sums, boxes = region_tree.sums(tree, levels, texture), region_tree.boxes(tree)
+    cracks = region_band.cracks(tree)
+    ring = region_band.outside(tree, cracks, RING)
+    around = ring.count(RING)
+    mean, mean_around = ratio(sums[:, GREY], sums[:, AREA], FINE), ratio(ring.sum(RING, levels), around, FINE)
+    intensity = (
+        mean,
+        spread(sums[:, AREA], sums[:, GREY], sums[:, GREY_GREY], FINE),
+        mean_around,
+        np.where(around > 0, mean_around - mean, 0),
+        _border_step(tree, cracks, ring, levels),
+        _echo_behind(boxes, levels),
     )
-    if not beside.size:
-        return 0
-    return _ratio(int(below.sum()), below.size, FINE) - _ratio(int(beside.sum()), beside.size, FINE)
+    inside = ratio(sums[:, CODES:], sums[:, AREA, None], FINE)
+    outside = ratio(ring.code_sums(RING, levels.shape, texture), around[:, None], FINE)
+    steps = np.where(around[:, None] > 0, outside - inside, 0)
+    texture_values = np.stack([inside, steps], 2).reshape(len(tree), -1)
+    return np.concatenate([_shape(tree, sums, boxes, levels.shape), np.stack(intensity, 1), texture_values], 1)
 
 
-def _texture(region: Mask, ring: Mask, corner: tuple[int, int], codes: NDArray[np.uint8]) -> dict[str, int]:
-    # Every pixel of the working grid reads the code measured at its half-grid place.
-    r = (np.arange(region.shape[0]) + corner[0]) // 2
-    c = (np.arange(region.shape[1]) + corner[1]) // 2
-    seen = codes[:, r[:, None], c[None, :]]
-    inside = seen[:, region].astype(np.int64).sum(1).tolist()
-    around = seen[:, ring].astype(np.int64).sum(1).tolist()
-    area, outside = int(region.sum()), int(ring.sum())
-    values: dict[str, int] = {}
-    for name, i, o in zip(NAMED, inside, around, strict=True):
-        mean = _ratio(i, area, FINE)
-        values[f"inside {name}"] = mean
-        values[f"step {name}"] = _ratio(o, outside, FINE) - mean if outside else 0
-    return values
+def check_grids(tree: Tree, levels: NDArray[np.uint8], codes: NDArray[np.uint8]) -> None:
+    """Refuse levels or codes of another grid than the regions."""
+    half = tuple((side + 1) // 2 for side in tree.owner.shape)
+    if levels.shape != tree.owner.shape or codes.shape != (len(NAMED), *half):
+        raise InputError(
+            "E-REGION-GRID",
+            f"regions of {tree.owner.shape}, levels of {levels.shape} and codes of {codes.shape} do not fit together",
+            remedy=f"give levels of the regions' shape and codes of {(len(NAMED), *half)}",
+        )
+
+
+def ratio(numerator: Integers, denominator: Integers, scale: int) -> Integers:
+    """Quotients times scale, rounded down; 0 where there is nothing to divide by."""
+    return np.asarray(np.where(denominator > 0, numerator * scale // np.maximum(denominator, 1), 0))
+
+
+def spread(count: Integers, total: Integers, squares: Integers, scale: int) -> Integers:
+    """Standard deviations times scale, rounded down, from counts, sums and sums of squares; 0 of nothing."""
+    rows = zip(count.tolist(), total.tolist(), squares.tolist(), strict=True)
+    return np.array([math.isqrt((n * s - t * t) * scale * scale // (n * n)) if n else 0 for n, t, s in rows], np.int64)
+
+
+def _shape(tree: Tree, sums: Integers, boxes: Integers, shape: tuple[int, ...]) -> Integers:
+    # In Python's integers: products of moments pass 2**63 already on the working grid.
+    lists = (sums[:, :CODES], boxes, region_tree.perimeter(sums), region_tree.hull_areas(tree, boxes))
+    rows = zip(*(one.tolist() for one in lists), strict=True)
+    return np.array([_shape_of(*row, *shape) for row in rows], dtype=np.int64).reshape(len(tree), len(_SHAPE))
+
+
+def _shape_of(  # noqa: PLR0913 - what a shape is measured by
+    sums: list[int], box: list[int], perimeter: int, hull2: int, rows: int, columns: int
+) -> tuple[int, ...]:
+    """The nine values of the shape, in the order of the table."""
+    area, height, width = sums[AREA], box[2] - box[0], box[3] - box[1]
+    moments = Moments.of(sums)
+    lead = math.isqrt(moments.lead2)
+    minor, major = max(moments.total - lead, 0), moments.total + lead
+    return (
+        area * SHARE * 16 // (rows * columns),
+        _PI_4 * area // perimeter**2,
+        math.isqrt(minor * SHARE * SHARE // major) if major else 0,
+        2 * area * SHARE // hull2,
+        area * SHARE // (height * width),
+        height * SHARE // width,
+        (sums[ROW] * 2 + area) * SHARE // (area * rows * 2),
+        abs((sums[COLUMN] * 2 + area) * SHARE // (area * columns * 2) - SHARE // 2),
+        sums[BORDER] * SHARE // perimeter,
+    )
+
+
+def _border_step(tree: Tree, cracks: region_band.Cracks, ring: region_band.Band, levels: NDArray[np.uint8]) -> Integers:
+    within = region_band.inside(tree, cracks, EDGE)
+    outer = ratio(ring.sum(EDGE, levels), ring.count(EDGE), FINE)
+    inner = ratio(within.sum(EDGE, levels), within.count(EDGE), FINE)
+    return np.asarray(outer - inner)  # without a border neither has a pixel, and both are 0
+
+
+def _echo_behind(boxes: Integers, levels: NDArray[np.uint8]) -> Integers:
+    """Posterior enhancement (positive) or shadow (negative): below each region against both sides of that."""
+    total = np.zeros((levels.shape[0] + 1, levels.shape[1] + 1), dtype=np.int64)
+    total[1:, 1:] = levels.astype(np.int64).cumsum(0).cumsum(1)
+    _, left, bottom, right = boxes.T
+    height, width = bottom - boxes[:, 0], right - left
+    end = np.minimum(bottom + np.maximum(height // 2, 4), levels.shape[0])
+    first, last = np.maximum(left - width, 0), np.minimum(right + width, levels.shape[1])
+
+    def between(start: Integers, stop: Integers) -> Integers:
+        return np.asarray(total[end, stop] - total[bottom, stop] - total[end, start] + total[bottom, start])
+
+    below, beside = between(left, right), between(first, last) - between(left, right)
+    depth, sides = end - bottom, (last - first) - width
+    step = ratio(below, depth * width, FINE) - ratio(beside, depth * sides, FINE)
+    return np.asarray(np.where(depth * sides > 0, step, 0))

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each class of features over a stretch of the line: chunk by chunk, scratch in the cache, results to their places.
+
+Rules of this module:
+
+- A stretch is measured by one thread and writes to the places of its own voxels; stretches never share any.
+- Scratch is allocated once a stretch. Nothing of the size of the image is allocated here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomicnet_md.radiomics import jit
+from radiomicnet_md.radiomics.windows import cooccurrence, extents, intensity, items, mcc, tone
+from radiomicnet_md.radiomics.windows.geometry import LANES
+
+Whole = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Counts = NDArray[Any]
+
+_GLCM = len(cooccurrence.NAMES)
+_MCC = cooccurrence.NAMES.index("MCC")
+
+
+@jit.serial
+def _anything(place: Whole, base: int) -> bool:
+    for lane in range(LANES):
+        if place[base + lane] >= 0:
+            return True
+    return False
+
+
+@jit.serial
+def _put(features: Floats, rows: Whole, place: Whole, base: int, out: Floats) -> None:
+    # Feature f goes to row rows[f] of the result; −1: nobody asked for it.
+    for f in range(rows.size):
+        if rows[f] >= 0:
+            row = out[rows[f]]
+            for lane in range(LANES):
+                if place[base + lane] >= 0:
+                    row[place[base + lane]] = features[f, lane]
+
+
+@jit.serial
+def _mean(features: Floats, used: Whole) -> None:
+    for f in range(features.shape[0]):
+        for lane in range(LANES):
+            features[f, lane] = features[f, lane] / used[lane] if used[lane] > 0 else np.nan
+
+
+@jit.serial
+def glcm(  # noqa: PLR0913 - a kernel takes plain values
+    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, moves: Any, planes: Counts,
+    table: Whole, logs: Any, exponential: Any, rows: Whole, out: Floats,
+) -> None:  # fmt: skip
+    """The GLCM maps from ``begin`` to ``end`` of the line."""
+    _, pairs, ends, first, row_count, row, left, width = moves
+    up, n_log_n = logs
+    most = min(offsets.size, np.int64(levels[place >= 0].max()) if rows[_MCC] >= 0 else 0)
+    batches = np.empty((most + 1, mcc.BATCH, most, most))
+    rank_of = np.full(missing + 1, -1, dtype=np.int64)
+    results = np.empty((pairs.size, LANES))
+    columns = np.empty((cooccurrence.SUMS, LANES + offsets.size), dtype=np.int64)
+    sums = np.empty((cooccurrence.SUMS, LANES), dtype=np.int64)
+    log_sums = np.empty((3, LANES), dtype=np.int64)
+    energy = np.empty((2, LANES), dtype=np.int64)
+    marginal = np.empty(LANES, dtype=np.int64)
+    counts = np.empty((3, LANES), dtype=levels.dtype)
+    weight = np.empty((offsets.size, LANES), dtype=levels.dtype)
+    features = np.empty((_GLCM, LANES))
+    used = np.empty(LANES, dtype=np.int64)
+    for base in range(begin, end, LANES):
+        if not _anything(place, base):
+            continue
+        features[:, :] = 0.0
+        used[:] = 0
+        for m in range(pairs.size):
+            s, d = planes[m, 0], planes[m, 1]
+            cooccurrence.rectangle(
+                s, d, missing, table, base, row[m, : row_count[m]], left[m], width[m], columns, sums
+            )
+            cooccurrence.classes(s, d, missing, base, first[m, : pairs[m]], up, counts, log_sums, energy)
+            cooccurrence.marginal(
+                levels, missing, base, offsets, ends[m, 0, : pairs[m]], ends[m, 1, : pairs[m]],
+                up, weight, counts[0], marginal,
+            )  # fmt: skip
+            cooccurrence.add_features(
+                sums, log_sums, energy, marginal, n_log_n, exponential[0], exponential[1], features, used
+            )
+        if rows[_MCC] >= 0:
+            mcc.chunk(levels, missing, base, place, offsets, ends, pairs, batches, rank_of, results)
+            mcc.add(results, place, base, features[_MCC])
+        _mean(features, used)
+        _put(features, rows, place, base, out)
+
+
+@jit.serial
+def glrlm(  # noqa: PLR0913 - a kernel takes plain values
+    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, lines: Whole, inverse: Floats,
+    logs: Any, rows: Whole, out: Floats,
+) -> None:  # fmt: skip
+    """The GLRLM maps; ``lines`` (moves, 2, voxels) are the indices one step back and one step ahead, or −1."""
+    up, n_log_n = logs
+    where = np.arange(offsets.size) * LANES
+    level = np.empty(offsets.size * LANES, dtype=levels.dtype)
+    extent = np.empty_like(level)
+    length = np.empty((offsets.size, LANES), dtype=levels.dtype)
+    elements = np.empty_like(length)
+    counts = np.empty((3, LANES), dtype=levels.dtype)
+    counted = np.empty(LANES, dtype=np.int64)
+    sums = np.empty((items.SUMS, LANES), dtype=np.int64)
+    parts = np.empty((items.RECIPROCALS, LANES))
+    features = np.empty((items.FEATURES, LANES))
+    used = np.empty(LANES, dtype=np.int64)
+    for base in range(begin, end, LANES):
+        if not _anything(place, base):
+            continue
+        features[:, :] = 0.0
+        used[:] = 0
+        for m in range(lines.shape[0]):
+            extents.runs(
+                levels, missing, base, offsets, lines[m, 0], lines[m, 1], level, extent, length, elements, counted
+            )
+            items.add_up(level, extent, where, up, inverse, counts, sums, parts)
+            items.add_features(sums, parts, n_log_n, counted, features, used)
+        _mean(features, used)
+        _put(features, rows, place, base, out)
+
+
+@jit.serial
+def one_matrix(  # noqa: PLR0913 - a kernel takes plain values
+    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, ways: Whole, zones: bool,
+    inverse: Floats, logs: Any, rows: Whole, out: Floats,
+) -> None:  # fmt: skip
+    """The GLSZM maps (``zones``), or the GLDM maps."""
+    up, n_log_n = logs
+    where = np.arange(offsets.size) * LANES
+    level = np.empty(offsets.size * LANES, dtype=levels.dtype)
+    extent = np.empty_like(level)
+    label = np.empty((offsets.size, LANES), dtype=levels.dtype)
+    counts = np.empty((3, LANES), dtype=levels.dtype)
+    counted = np.ones(LANES, dtype=np.int64)
+    sums = np.empty((items.SUMS, LANES), dtype=np.int64)
+    parts = np.empty((items.RECIPROCALS, LANES))
+    features = np.empty((items.FEATURES, LANES))
+    used = np.empty(LANES, dtype=np.int64)
+    for base in range(begin, end, LANES):
+        if not _anything(place, base):
+            continue
+        features[:, :] = 0.0
+        if zones:
+            extents.zones(levels, missing, base, offsets, ways, level, extent, label)
+        else:
+            extents.dependences(levels, missing, base, offsets, ways, level, extent)
+        items.add_up(level, extent, where, up, inverse, counts, sums, parts)
+        items.add_features(sums, parts, n_log_n, counted, features, used)
+        _put(features, rows, place, base, out)
+
+
+@jit.serial
+def ngtdm(  # noqa: PLR0913 - a kernel takes plain values
+    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, ways: Whole, rows: Whole, out: Floats
+) -> None:
+    """The NGTDM maps."""
+    total = np.empty((offsets.size, LANES), dtype=np.uint16)
+    count = np.empty((offsets.size, LANES), dtype=np.uint16)
+    rank_of = np.full(missing + 1, -1, dtype=np.int64)
+    features = np.empty((len(tone.NAMES), LANES))
+    for base in range(begin, end, LANES):
+        if _anything(place, base):
+            tone.neighbours(levels, missing, base, offsets, ways, total, count)
+            tone.chunk(levels, base, place, offsets, total, count, rank_of, features)
+            _put(features, rows, place, base, out)
+
+
+@jit.serial
+def firstorder(  # noqa: PLR0913 - a kernel takes plain values
+    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, values: Floats,
+    comparisons: Whole, voxel_size: float, inverse: Floats, logs: Any, rows: Whole, out: Floats,
+) -> None:  # fmt: skip
+    """The first-order maps; ``values`` may be empty where only entropy and uniformity are asked for."""
+    up, n_log_n = logs
+    where = np.arange(offsets.size) * LANES
+    level = np.empty(offsets.size * LANES, dtype=levels.dtype)
+    extent = np.empty_like(level)
+    counts = np.empty((3, LANES), dtype=levels.dtype)
+    sums = np.empty((items.SUMS, LANES), dtype=np.int64)
+    parts = np.empty((items.RECIPROCALS, LANES))
+    x = np.empty((offsets.size, intensity.LANES))
+    n = np.empty(intensity.LANES, dtype=np.int64)
+    moments = np.empty((7, intensity.LANES))
+    features = np.empty((len(intensity.NAMES), LANES))
+    none = np.empty((0, 2), dtype=np.int64)
+    for base in range(begin, end, LANES):
+        if not _anything(place, base):
+            continue
+        extents.dependences(levels, missing, base, offsets, none, level, extent)
+        items.add_up(level, extent, where, up, inverse, counts, sums, parts)
+        intensity.add_levels(sums, n_log_n, features)
+        if values.size:
+            for column in range(0, LANES, intensity.LANES):
+                intensity.add_values(
+                    values, base + column, offsets, comparisons, voxel_size, x, n, moments, features, column
+                )
+        _put(features, rows, place, base, out)

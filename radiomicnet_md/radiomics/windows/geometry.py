@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An image becomes one line of voxels, a window a list of offsets on it: two and three dimensions are one case.
+
+Rules of this module:
+
+- Between rows (and slices) lie as many voxels without a level as a window reaches, so that no window meets
+  a voxel of the next row. What a window finds there takes no part, which is all that clipping means.
+- Offsets stand in raster order, and every step points forward in it: a pair's first voxel comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LANES = 256  # windows that lie side by side on the line are measured at a time
+_NARROW_LEVELS = 127  # the sum of two levels then fits a byte with one value to spare
+_NARROW_COUNT = 254  # so does every count of voxels, or of twice the pairs, of a window
+
+Offsets = NDArray[np.int64]
+Cell = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Steps from the first voxel of a pair to the second, and the pairs that each finds in a window.
+
+    Rows of an array are padded; ``pairs`` and ``rows`` say how much of them counts.
+    """
+
+    steps: Offsets  # (moves,) on the line
+    pairs: Offsets  # (moves,)
+    ends: Offsets  # (moves, 2, most pairs): first and second voxel of each pair as indices of the window's voxels
+    first: Offsets  # (moves, most pairs): the first voxels as offsets on the line
+    rows: Offsets  # (moves,)
+    row: Offsets  # (moves, most rows): the rows in which pairs begin, as offsets on the line
+    left: Offsets  # (moves,): column of a row's first pair, relative to the centre
+    width: Offsets  # (moves,): pairs of a row
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """All voxels of a window on a line."""
+
+    offsets: Offsets  # in raster order
+    near: Moves  # at distance 1: 4 in two dimensions, 13 in three
+    moves: Moves  # at the distances asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An image laid out as a line."""
+
+    levels: NDArray[np.unsignedinteger]  # 1 … number; `missing` outside the image and where a voxel takes no part
+    missing: int
+    number: int  # the highest level
+    place: NDArray[np.int64]  # index of each voxel in the raveled image, −1 where there is nothing to measure
+    strides: tuple[int, int, int]
+    begin: int
+    end: int  # every voxel of the image lies in begin … end − 1
+
+
+def pairs_in(radius: int, dimensions: int) -> int:
+    """The most pairs that one move has in a window."""
+    side = 2 * radius + 1
+    return side ** (dimensions - 1) * (side - 1)
+
+
+def lay_out(levels: NDArray[np.integer], radius: int) -> Line:
+    """Lay out (rows, columns) or (slices, rows, columns) of levels −1 … N−1."""
+    volume = levels if levels.ndim == len("zyx") else levels[None]
+    slices, rows, columns = volume.shape
+    number = int(levels.max()) + 1
+    flat = slices == 1
+    voxels = (2 * radius + 1) ** (2 if flat else 3)
+    narrow = number <= _NARROW_LEVELS and max(voxels, 2 * pairs_in(radius, 2 if flat else 3)) <= _NARROW_COUNT
+    kind = np.uint8 if narrow else np.uint16
+    missing = int(np.iinfo(kind).max)
+    row = columns + radius
+    plane = (rows + radius) * row
+    begin = radius * ((0 if flat else plane) + row + 1)
+    end = begin + (slices - 1) * plane + (rows - 1) * row + columns
+    line = np.full(end + begin + LANES, missing, dtype=kind)
+    place = np.full(line.size, -1, dtype=np.int64)
+    index = np.where(volume >= 0, np.arange(volume.size, dtype=np.int64).reshape(volume.shape), -1)
+    part = np.where(volume >= 0, volume + 1, missing).astype(kind)
+    strides = (plane, row, 1)
+    for z, y in product(range(slices), range(rows)):
+        start = begin + z * plane + y * row
+        line[start : start + columns] = part[z, y]
+        place[start : start + columns] = index[z, y]
+    return Line(line, missing, number, place, strides, begin, end)
+
+
+def lay_out_values(image: NDArray[np.generic], line: Line) -> NDArray[np.float64]:
+    """Grey values on the line of their levels; infinity where there is none, which sorts behind every value."""
+    values = np.full(line.levels.size, np.inf)
+    there = line.place >= 0
+    values[there] = np.asarray(image, dtype=np.float64).ravel()[line.place[there]]
+    return values
+
+
+def window(radius: int, dimensions: int, strides: Sequence[int], distances: Sequence[int] = (1,)) -> Window:
+    """The window of a radius in 2 or 3 dimensions, with the moves of all Chebyshev distances (IBSI: δ)."""
+    reach = range(-radius, radius + 1)
+    cells = list(product(reach if dimensions == len("zyx") else (0,), reach, reach))
+    offsets = np.array([_on_line(cell, strides) for cell in cells], dtype=np.int64)
+    return Window(offsets, _moves(cells, strides, (1,)), _moves(cells, strides, distances))
+
+
+def _on_line(cell: Sequence[int], strides: Sequence[int]) -> int:
+    return sum(c * s for c, s in zip(cell, strides, strict=True))
+
+
+def _steps(distance: int, flat: bool) -> list[Cell]:  # noqa: FBT001 - one caller
+    # One of each two opposite steps of a Chebyshev distance: the one that points forward.
+    reach = range(-distance, distance + 1)
+    every = product((0,) if flat else reach, reach, reach)
+    return [step for step in every if max(map(abs, step)) == distance and step > (0, 0, 0)]
+
+
+def _moves(cells: list[Cell], strides: Sequence[int], distances: Sequence[int]) -> Moves:
+    index = {cell: i for i, cell in enumerate(cells)}
+    flat = all(cell[0] == 0 for cell in cells)
+    found = []
+    for step in (step for distance in distances for step in _steps(distance, flat)):
+        pairs = [(c, (c[0] + step[0], c[1] + step[1], c[2] + step[2])) for c in cells]
+        pairs = [(a, b) for a, b in pairs if b in index]
+        if pairs:
+            found.append((step, pairs))
+    return Moves(
+        steps=np.array([_on_line(step, strides) for step, _ in found], dtype=np.int64),
+        pairs=np.array([len(pairs) for _, pairs in found], dtype=np.int64),
+        ends=_padded([[[index[c] for c in side] for side in zip(*pairs, strict=True)] for _, pairs in found]),
+        first=_padded([[_on_line(a, strides) for a, _ in pairs] for _, pairs in found]),
+        rows=np.array([len({a[:2] for a, _ in pairs}) for _, pairs in found], dtype=np.int64),
+        row=_padded([[_on_line((*r, 0), strides) for r in sorted({a[:2] for a, _ in pairs})] for _, pairs in found]),
+        left=np.array([min(a[2] for a, _ in pairs) for _, pairs in found], dtype=np.int64),
+        width=np.array([len({a[2] for a, _ in pairs}) for _, pairs in found], dtype=np.int64),
+    )
+
+
+def _padded(lists: list[Any]) -> Offsets:
+    """Lists, or pairs of lists, of unequal length as one array."""
+    parts = [np.array(one, dtype=np.int64) for one in lists]
+    most = max((part.shape[-1] for part in parts), default=0)
+    shape = (len(parts), *(parts[0].shape[:-1] if parts else ()), most)
+    out = np.zeros(shape, dtype=np.int64)
+    for i, part in enumerate(parts):
+        out[i, ..., : part.shape[-1]] = part
+    return out

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often has this been seen before in the window? One count serves every matrix of texture.
+
+Rules of this module:
+
+- An entry is a pair of small numbers (sum and difference of two levels; level and length of a run). For entry
+  k of a window the number of earlier entries that agree is counted, e. Over a class of c equal entries e runs
+  through 0 … c−1, so a sum of g(c) over classes is the sum of g(e+1) − g(e) over entries: no matrix is built.
+- :data:`~radiomicnet_md.radiomics.windows.geometry.LANES` windows are counted side by side, in bytes.
+- Everything is a whole number; logarithms are whole numbers of 2**-FRACTION.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiomicnet_md.radiomics import fixed_log, jit
+from radiomicnet_md.radiomics.windows.geometry import LANES
+
+FRACTION = 48  # fraction bits of n·log₂ n; n ≤ 1,300 stays below 2**62
+
+Counts = NDArray[Any]
+
+
+@cache
+def n_log_n(limit: int) -> NDArray[np.int64]:
+    """``n · log₂ n`` in units of 2**-FRACTION, rounded to nearest, for 0 … limit."""
+    spare = 16  # bits more than are kept
+    logs = [0, *(n * fixed_log.log2(n, FRACTION + spare) for n in range(1, limit + 1))]
+    return _locked(np.array([(log + (1 << (spare - 1))) >> spare for log in logs], dtype=np.int64))
+
+
+@cache
+def rise(limit: int) -> NDArray[np.int64]:
+    """``(n+1)·log₂(n+1) − n·log₂ n`` for 0 … limit, and a 0 as last entry for what does not count."""
+    return _locked(np.append(np.diff(n_log_n(limit + 1)), 0))
+
+
+def _locked(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    values.flags.writeable = False
+    return values
+
+
+@jit.serial
+def _match(a: Counts, b: Counts, here: int, there: int, same_a: Counts, same_b: Counts, same: Counts) -> None:  # noqa: PLR0913
+    a_here = a[here : here + LANES]
+    a_there = a[there : there + LANES]
+    b_here = b[here : here + LANES]
+    b_there = b[there : there + LANES]
+    for lane in range(LANES):
+        x = np.uint8(a_here[lane] == a_there[lane])
+        y = np.uint8(b_here[lane] == b_there[lane])
+        same_a[lane] += x
+        same_b[lane] += y
+        same[lane] += x & y
+
+
+@jit.serial
+def earlier(a: Counts, b: Counts, base: int, offsets: Counts, k: int, same_a: Counts, same_b: Counts, same: Counts) -> None:  # noqa: PLR0913
+    """Count in each lane the entries before k that agree with it in ``a``, in ``b`` and in both."""
+    same_a[:] = 0
+    same_b[:] = 0
+    same[:] = 0
+    for j in range(k):
+        _match(a, b, base + offsets[k], base + offsets[j], same_a, same_b, same)
