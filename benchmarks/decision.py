@@ -17,7 +17,7 @@ from radiomicnet_md.engine import decide, measure, resample
 from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.engine.torch_engine import TorchEngine
-from radiomicnet_md.radiomics import per_lesion
+from radiomicnet_md.radiomics import per_lesion, region
 from radiomicnet_md.radiomics.definitions import NAMED
 
 
@@ -54,8 +54,8 @@ def main() -> None:
             lambda: decide.candidates(decide.upsample(proposal.evidence.logit, levels.shape[0], levels.shape[1])),
         ),
         (
-            f"named values and sums of {len(found)} candidates",
-            lambda: [decide.score(one, engine.regions, levels, codes) for one in found],
+            f"named values and terms of {len(found.tree)} candidates",
+            lambda: engine.regions.read(region.measure(found.tree, levels, codes)),
         ),
         ("PyRadiomics' 102 values of the lesion", lambda: per_lesion.measure(source, mask, (0.1, 0.1))),
         ("the whole decision", lambda: engine.decide(source, (0.1, 0.1))),

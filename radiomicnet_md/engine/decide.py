@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.decision import LOGIT_BITS, Region
 from radiomicnet_md.radiomics import region
+from radiomicnet_md.radiomics.region_levels import LevelSets, level_sets
 
 UPSAMPLED_BITS = LOGIT_BITS + 4  # evidence on the working grid: bilinear weights of 1/16
 LADDER = tuple(range(-10, 11))  # thresholds in halves of a logit
@@ -43,23 +44,14 @@ class Tables:
         }
         return cls(int(value["intercept"]), terms)
 
-    def read(self, values: Mapping[str, int]) -> dict[str, int]:
-        """The term of each name at the region's values."""
-        return {
-            name: int(scores[np.searchsorted(edges, values[name], side="right")])
-            for name, (edges, scores) in self.terms.items()
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A candidate before it is scored."""
-
-    threshold: int  # in halves of a logit
-    pixels: NDArray[np.bool_]  # (rows, columns) on the working grid
-    box: tuple[int, int, int, int]
-    area: int
-    parent: int | None  # index of the smallest candidate that holds it
+    def read(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The term of each name at each region's values (regions, ``region.VALUES``): int64 (regions, terms)."""
+        columns = [values[:, region.VALUE_NAMES.index(name)] for name in self.terms]
+        read = [
+            scores[np.searchsorted(edges, column, side="right")]
+            for column, (edges, scores) in zip(columns, self.terms.values(), strict=True)
+        ]
+        return np.array(read, dtype=np.int64).reshape(len(read), len(values)).T
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,69 +74,31 @@ def upsample(logit: NDArray[np.int64], rows: int, columns: int) -> NDArray[np.in
     return np.ascontiguousarray(double(double(logit).T).T[:rows, :columns])
 
 
-def candidates(evidence: NDArray[np.int64]) -> list[Candidate]:
-    """All distinct candidates of working-grid evidence, larger before smaller; parents come first."""
-    from scipy import ndimage
+def candidates(evidence: NDArray[np.int64]) -> LevelSets:
+    """All distinct candidates of working-grid evidence, larger before smaller; parents come first.
 
-    found: list[tuple[int, NDArray[np.bool_], tuple[int, int, int, int], int]] = []
-    seen: set[tuple[int, int]] = set()  # candidates nest, so first pixel and area tell one from every other
-    for threshold in LADDER:
-        above = ndimage.binary_fill_holes(evidence >= threshold << (UPSAMPLED_BITS - 1))
-        labels, count = ndimage.label(above)
-        areas = np.bincount(labels.ravel(), minlength=count + 1)
-        for label, place in enumerate(ndimage.find_objects(labels), start=1):
-            area = int(areas[label])
-            if area < SMALLEST:
-                continue
-            pixels = labels == label
-            known = (int(pixels.argmax()), area)
-            if known not in seen:
-                seen.add(known)
-                box = (place[0].start, place[1].start, place[0].stop, place[1].stop)
-                found.append((threshold, pixels, box, area))
-    found.sort(key=lambda one: (-one[3], one[0], one[2]))
-    owner = np.full(evidence.shape, -1, dtype=np.int64)
-    kept: list[Candidate] = []
-    for threshold, pixels, box, area in found:
-        first = np.unravel_index(int(pixels.argmax()), pixels.shape)
-        parent = int(owner[first])
-        owner[pixels] = len(kept)
-        kept.append(Candidate(threshold, pixels, box, area, parent if parent >= 0 else None))
-    return kept
+    Rung k of the level sets is ``LADDER[k − 1]``.
+    """
+    reached = (evidence >> (UPSAMPLED_BITS - 1)) - LADDER[0] + 1
+    return level_sets(np.clip(reached, 0, len(LADDER)).astype(np.uint8), SMALLEST)
 
 
-def score(candidate: Candidate, tables: Tables, levels: NDArray[np.uint8], codes: NDArray[np.uint8]) -> Region:
-    """Measure one candidate and add up its terms."""
-    values = region.measure(candidate.pixels, candidate.box, levels, codes)
-    terms = tables.read(values)
-    return Region(
-        candidate.threshold,
-        candidate.area,
-        candidate.box,
-        values,
-        terms,
-        tables.intercept,
-        tables.intercept + sum(terms.values()),
-        candidate.pixels,
-    )
-
-
-def select(scores: list[int], parents: list[int | None]) -> list[int]:
+def select(scores: list[int], parents: list[int]) -> list[int]:
     """Indices of the disjoint set with the largest sum of positive scores; a parent stands before its children.
 
-    On a tie a region is preferred to the set of its parts.
+    A region that no other holds has the parent −1. On a tie a region is preferred to the set of its parts.
     """
     below = [0] * len(scores)  # best sum among a candidate's descendants
     keep = [False] * len(scores)
     for i in reversed(range(len(scores))):
         keep[i] = scores[i] > 0 and scores[i] >= below[i]
         parent = parents[i]
-        if parent is not None:
+        if parent >= 0:
             below[parent] += scores[i] if keep[i] else below[i]
     chosen: list[int] = []
     covered = [False] * len(scores)
     for i, parent in enumerate(parents):
-        covered[i] = parent is not None and covered[parent]
+        covered[i] = parent >= 0 and covered[parent]
         if keep[i] and not covered[i]:
             chosen.append(i)
             covered[i] = True
@@ -154,12 +108,28 @@ def select(scores: list[int], parents: list[int | None]) -> list[int]:
 def choose(logit: NDArray[np.int64], levels: NDArray[np.uint8], codes: NDArray[np.uint8], tables: Tables) -> Choice:
     """From half-grid evidence (h2, w2) to the regions; levels and codes as for ``region.measure``."""
     found = candidates(upsample(logit, *levels.shape))
-    regions = [score(candidate, tables, levels, codes) for candidate in found]
-    chosen = select([r.score for r in regions], [c.parent for c in found])
-    others = [i for i in range(len(regions)) if i not in chosen]
-    best = min(others, key=lambda i: (-regions[i].score, i), default=None)
+    values = region.measure(found.tree, levels, codes)
+    terms = tables.read(values)
+    scores: list[int] = (tables.intercept + terms.sum(1)).tolist()
+
+    def written(i: int) -> Region:
+        top, left, bottom, right = found.boxes[i].tolist()
+        return Region(
+            LADDER[int(found.rungs[i]) - 1],
+            int(found.areas[i]),
+            (top, left, bottom, right),
+            dict(zip(region.VALUE_NAMES, values[i].tolist(), strict=True)),
+            dict(zip(tables.terms, terms[i].tolist(), strict=True)),
+            tables.intercept,
+            scores[i],
+            found.tree.pixels(i),
+        )
+
+    chosen = select(scores, found.tree.parents.tolist())
+    others = [i for i in range(len(scores)) if i not in chosen]
+    best = min(others, key=lambda i: (-scores[i], i), default=None)
     return Choice(
-        tuple(regions[i] for i in sorted(chosen, key=lambda i: (-regions[i].score, i))),
-        None if best is None else regions[best],
-        len(regions),
+        tuple(written(i) for i in sorted(chosen, key=lambda i: (-scores[i], i))),
+        None if best is None else written(best),
+        len(scores),
     )

@@ -191,20 +191,22 @@ def _dense(
     size: float,
     progress: Callable[[float], None] | None,
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """The maps of ``all``, a class at a time, so that no more than 24 of them are held."""
+    """The maps of ``all``, a class at a time, so that no more than 24 of them are held, and where levels are."""
     classes: dict[str, list[str]] = {}
     for name in NAMES["all"]:
         classes.setdefault(name.partition("_")[0], []).append(name)
+    box = _box(binned != levels.OUTSIDE, 2 * radius)  # wide enough for a window, even at the image's border
     for index, names in enumerate(classes.values()):
 
         def tell(share: float, done: int = index) -> None:
             if progress is not None:
                 progress((done + share) / len(classes))
 
-        stack = radiomics.dense(binned, names, image=image, radius=radius, progress=tell)
-        if _TOTAL_ENERGY in names:
-            stack[names.index(_TOTAL_ENERGY)] *= size
-        yield from zip(names, stack, strict=True)
+        stack = radiomics.dense(binned[box], names, image=image[box], radius=radius, progress=tell)
+        for name, values in zip(names, stack, strict=True):
+            plane = np.full(image.shape, np.nan)
+            plane[box] = values * size if name == _TOTAL_ENERGY else values
+            yield name, plane
 
 
 def _measured(binned: levels.Levels, bin_count: int | None, bin_width: float | None) -> Measured:
@@ -221,16 +223,16 @@ def _binning(pixels: NDArray[np.generic], bin_count: int | None, bin_width: floa
     return (None, _WIDTH_8_BIT) if pixels.dtype == np.uint8 else (_LEVELS, None)
 
 
-def _box(found: Region | None) -> Box:
-    if found is None:
-        return (slice(None), slice(None))
-    return tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in np.nonzero(found.inside))
+def _box(inside: NDArray[np.bool_], margin: int = 0) -> Box:
+    """The bounding box of what is True, wider by a margin where the image is."""
+    return tuple(slice(max(0, int(axis.min()) - margin), int(axis.max()) + 1 + margin) for axis in np.nonzero(inside))
 
 
 def _named(
     image: NDArray[np.int64], found: Region | None, names: tuple[str, ...], binning: Binning
 ) -> tuple[tuple[Row, ...], Measured, int]:
-    box, (count, width) = _box(found), binning
+    count, width = binning
+    box = (slice(None), slice(None)) if found is None else _box(found.inside)
     rectangle = np.zeros(image.shape, dtype=np.bool_)
     rectangle[box] = True
     made = levels.discretise(image, rectangle, bin_count=count, bin_width=width)

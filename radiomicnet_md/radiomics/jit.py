@@ -4,6 +4,7 @@
 Rules of this module:
 
 - ``fastmath`` stays off: no reordering, no fused multiply-add, so a kernel's bits do not depend on the machine.
+- A division by 0 gives what IEEE 754 says and no exception: the check would keep a loop from being vectorised.
 - A parallel kernel writes each output from one iteration only; threads cannot matter.
 """
 
@@ -19,9 +20,9 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def serial(function: Kernel) -> Kernel:
     """The function compiled for one thread, kept on disk between processes."""
-    return cast("Kernel", numba.njit(nogil=True, cache=True)(function))
+    return cast("Kernel", numba.njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
 def parallel(function: Kernel) -> Kernel:
     """The function compiled with its ``numba.prange`` loops over threads, kept on disk between processes."""
-    return cast("Kernel", numba.njit(parallel=True, nogil=True, cache=True)(function))
+    return cast("Kernel", numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")(function))

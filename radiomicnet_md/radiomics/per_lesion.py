@@ -14,6 +14,7 @@ Rules of this module:
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,6 +115,8 @@ def measure(
     settings = {"binCount": bin_count} if width is None else {"binWidth": width}
     numbers = _extract(*_box(image, region), spacing_mm, settings)
     flat = _flat_names(np.asarray(image)[region], binned.array[region])
+    if _busyness_divides_by_nothing(binned.array[region]):
+        numbers["ngtdm_Busyness"] = math.nan
     return Lesion(
         {name: _value(name, numbers[name], flat, spacing_mm is not None) for name in known},
         pixels,
@@ -151,6 +154,12 @@ def _flat_names(grey: NDArray[np.generic], binned: NDArray[np.int16]) -> frozens
     flat_values = _FLAT_VALUES if bool((grey == grey.flat[0]).all()) else frozenset()
     flat_levels = _FLAT_LEVELS if bool((binned == binned.flat[0]).all()) else frozenset()
     return flat_values | flat_levels
+
+
+def _busyness_divides_by_nothing(binned: NDArray[np.int16]) -> bool:
+    """Where level · count is the same for all levels, PyRadiomics divides by 0 or by rounding noise (about 10¹⁶)."""
+    level, count = np.unique(binned, return_counts=True)
+    return len(set(((level.astype(np.int64) + 1) * count).tolist())) == 1
 
 
 def _value(name: str, number: float, flat: frozenset[str], spacing_known: bool) -> Value:  # noqa: FBT001 - one caller

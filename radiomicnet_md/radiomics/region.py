@@ -142,7 +142,7 @@ def measure(tree: Tree, levels: NDArray[np.uint8], codes: NDArray[np.uint8]) -> 
     inside = ratio(sums[:, CODES:], sums[:, AREA, None], FINE)
     outside = ratio(ring.code_sums(RING, levels.shape, texture), around[:, None], FINE)
     steps = np.where(around[:, None] > 0, outside - inside, 0)
-    texture_values = np.stack([inside, steps], 2).reshape(len(tree), -1)
+    texture_values = np.stack([inside, steps], 2).reshape(len(tree), len(_TEXTURE))
     return np.concatenate([_shape(tree, sums, boxes, levels.shape), np.stack(intensity, 1), texture_values], 1)
 
 

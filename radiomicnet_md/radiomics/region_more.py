@@ -101,7 +101,7 @@ def quantile(histograms: Integers, numerator: int, denominator: int) -> Integers
     last = np.maximum(reached[:, -1:] - 1, 0)
     place, rest = np.divmod(last * numerator, denominator)
     lower = (reached <= place).sum(1)
-    upper = (reached <= np.minimum(place + 1, last)).sum(1)
+    upper = (reached <= place + 1).sum(1)  # past the last level only where the rest is 0
     value = (lower * (denominator - rest[:, 0]) + upper * rest[:, 0]) * FINE // denominator
     return np.asarray(np.where(reached[:, -1] > 0, value, 0))
 
@@ -116,11 +116,12 @@ def _form(tree: Tree, levels: NDArray[np.uint8]) -> tuple[Integers, ...]:
 def _axes(sums: list[int]) -> tuple[int, int, int, int]:
     """Major and minor axis, upright and slant of one region."""
     moments = Moments.of(sums)
-    lead = math.isqrt(moments.lead2)
-    # A second moment is (total ± lead) / 2 area²; an axis is four times its root.
-    major, minor = (
-        math.isqrt(8 * FINE * FINE * max(moments.total + side * lead, 0) // sums[AREA] ** 2) for side in (1, -1)
-    )
+    # A second moment is (total ± lead) / 2 area²; an axis is four times its root. The lead is a root itself: taken
+    # up to a whole number before it is subtracted, and down before it is added, it leaves both axes rounded down.
+    scale, lead2 = 8 * FINE * FINE, moments.lead2 * (8 * FINE * FINE) ** 2
+    down = math.isqrt(lead2)
+    up = down + (down * down < lead2)
+    major, minor = (math.isqrt((scale * moments.total + lead) // sums[AREA] ** 2) for lead in (down, -up))
     return major, minor, _part(moments.rows - moments.columns, moments.lead2), _part(2 * moments.mixed, moments.lead2)
 
 

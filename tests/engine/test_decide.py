@@ -14,6 +14,7 @@ from scipy import ndimage
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, margin
 from radiomicnet_md.engine import decide
 from radiomicnet_md.radiomics.region import VALUE_NAMES
+from tests.radiomics import region_oracle
 
 
 def field(seed: int, rows: int = 48, columns: int = 56) -> np.ndarray:
@@ -33,34 +34,62 @@ def tables(seed: int) -> decide.Tables:
     return decide.Tables(-(2**SCORE_BITS) // 8, terms)
 
 
+def direct(evidence: np.ndarray) -> list[tuple[int, int, tuple[int, ...], np.ndarray]]:
+    """Area, threshold, box and pixels of every candidate, rung by rung; larger before smaller."""
+    found: list[tuple[int, int, tuple[int, ...], np.ndarray]] = []
+    for threshold in decide.LADDER:
+        labels, _ = ndimage.label(ndimage.binary_fill_holes(evidence >= threshold * 2**decide.UPSAMPLED_BITS // 2))
+        for label, (down, across) in enumerate(ndimage.find_objects(labels), start=1):
+            pixels = labels == label
+            if pixels.sum() >= decide.SMALLEST and not any(np.array_equal(pixels, known) for *_, known in found):
+                found.append((int(pixels.sum()), threshold, (down.start, across.start, down.stop, across.stop), pixels))
+    return sorted(found, key=lambda one: (-one[0], one[1], one[2]))
+
+
+@pytest.mark.verifies("SRS-ENG-005", "SRS-RAD-010")
+@given(seed=st.integers(0, 10_000), odd=st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_candidates_are_the_filled_components_of_every_rung(seed: int, *, odd: bool) -> None:
+    evidence = decide.upsample(field(seed), 96 - odd, 112 - odd)
+    found, expected = decide.candidates(evidence), direct(evidence)
+    assert len(found.tree) == len(expected)
+    for i, (area, threshold, box, pixels) in enumerate(expected):
+        assert np.array_equal(found.tree.pixels(i), pixels)
+        assert (found.areas[i], decide.LADDER[found.rungs[i] - 1]) == (area, threshold)
+        assert tuple(found.boxes[i].tolist()) == box
+
+
 @pytest.mark.verifies("SRS-ENG-005")
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_candidates_are_disjoint_or_nested_and_parents_hold_their_children(seed: int) -> None:
     found = decide.candidates(decide.upsample(field(seed), 96, 112))
-    for i, j in combinations(range(len(found)), 2):
-        both = int((found[i].pixels & found[j].pixels).sum())
-        assert both in {0, found[j].area}, "larger candidates stand first"
-    for child in found:
-        if child.parent is not None:
-            assert found[child.parent].area > child.area
-            assert bool((found[child.parent].pixels | ~child.pixels).all())
+    pixels = [found.tree.pixels(i) for i in range(len(found.tree))]
+    for i, j in combinations(range(len(pixels)), 2):
+        both = int((pixels[i] & pixels[j]).sum())
+        assert both in {0, found.areas[j]}, "larger candidates stand first"
+    for child, parent in enumerate(found.tree.parents.tolist()):
+        if parent >= 0:
+            assert found.areas[parent] > found.areas[child]
+            assert bool((pixels[parent] | ~pixels[child]).all())
 
 
 @pytest.mark.verifies("SRS-ENG-005")
 def test_a_candidate_has_no_holes_and_is_connected() -> None:
-    for candidate in decide.candidates(decide.upsample(field(4), 96, 111)):
-        assert ndimage.label(candidate.pixels)[1] == 1
-        assert np.array_equal(ndimage.binary_fill_holes(candidate.pixels), candidate.pixels)
-        rows, columns = np.nonzero(candidate.pixels)
-        assert candidate.box == (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
-        assert candidate.area == rows.size >= decide.SMALLEST
+    found = decide.candidates(decide.upsample(field(4), 96, 111))
+    for i in range(len(found.tree)):
+        pixels = found.tree.pixels(i)
+        assert ndimage.label(pixels)[1] == 1
+        assert np.array_equal(ndimage.binary_fill_holes(pixels), pixels)
+        rows, columns = np.nonzero(pixels)
+        assert found.boxes[i].tolist() == [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+        assert found.areas[i] == rows.size >= decide.SMALLEST
 
 
-def _tree(parents: list[int | None]) -> list[set[int]]:
+def _tree(parents: list[int]) -> list[set[int]]:
     ancestors: list[set[int]] = []
     for parent in parents:
-        ancestors.append(set() if parent is None else ancestors[parent] | {parent})
+        ancestors.append(set() if parent < 0 else ancestors[parent] | {parent})
     return ancestors
 
 
@@ -70,7 +99,7 @@ def _tree(parents: list[int | None]) -> list[set[int]]:
     scores=st.lists(st.integers(-5, 5), min_size=0, max_size=9),
 )
 def test_the_chosen_set_has_the_largest_sum_of_all_disjoint_sets(data: st.DataObject, scores: list[int]) -> None:
-    parents = [data.draw(st.none() if i == 0 else st.none() | st.integers(0, i - 1)) for i in range(len(scores))]
+    parents = [data.draw(st.integers(-1, i - 1)) for i in range(len(scores))]
     ancestors = _tree(parents)
     chosen = decide.select(scores, parents)
     assert all(scores[i] > 0 for i in chosen)
@@ -86,13 +115,44 @@ def test_the_chosen_set_has_the_largest_sum_of_all_disjoint_sets(data: st.DataOb
 @pytest.mark.verifies("SRS-ENG-005")
 def test_changing_one_value_changes_the_score_by_the_difference_of_its_entries() -> None:
     layer = tables(2)
-    values = dict.fromkeys(VALUE_NAMES, 100)
-    before = layer.read(values)
-    for name in VALUE_NAMES:
+    values = np.full((1, len(VALUE_NAMES)), 100)
+    (before,) = layer.read(values)
+    for k, name in enumerate(VALUE_NAMES):
         edges, scores = layer.terms[name]
-        changed = layer.read({**values, name: int(edges[-1])})
-        assert changed[name] == scores[-1]
-        assert sum(changed.values()) - sum(before.values()) == int(scores[-1]) - before[name]
+        changed = values.copy()
+        changed[0, k] = edges[-1]
+        (after,) = layer.read(changed)
+        assert after[k] == scores[-1]
+        assert after.sum() - before.sum() == scores[-1] - before[k]
+
+
+@pytest.mark.verifies("SRS-ENG-005")
+def test_a_table_reads_the_value_of_its_name_and_no_other() -> None:
+    layer = decide.Tables(0, {name: (np.array([50]), np.array([k, -k])) for k, name in enumerate(VALUE_NAMES[::-5])})
+    values = np.random.default_rng(1).integers(0, 100, (7, len(VALUE_NAMES)))
+    read = layer.read(values)
+    for k, name in enumerate(layer.terms):
+        assert read[:, k].tolist() == [k if value < 50 else -k for value in values[:, VALUE_NAMES.index(name)]]
+    assert decide.Tables(3, {}).read(values).shape == (7, 0)
+
+
+@pytest.mark.verifies("SRS-ENG-005", "SRS-RAD-010")
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_the_values_of_the_choice_are_those_of_each_region_alone(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    levels = random.integers(0, 256, (95, 112)).astype(np.uint8)
+    codes = random.integers(0, 65, (16, 48, 56)).astype(np.uint8)
+    layer = tables(seed)
+    choice = decide.choose(field(seed), levels, codes, layer)
+    for one in (*choice.chosen, choice.runner_up):
+        if one is not None:
+            assert one.values == region_oracle.measure(one.pixels, levels, codes)
+            assert one.box == region_oracle.box_of(one.pixels)
+            assert one.area_px == one.pixels.sum()
+            for name, term in one.terms.items():
+                edges, scores = layer.terms[name]
+                assert term == scores[sum(edge <= one.values[name] for edge in edges.tolist())]
 
 
 @pytest.mark.verifies("SRS-ENG-005", "SRS-ENG-006")

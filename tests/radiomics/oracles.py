@@ -13,7 +13,7 @@ import logging
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
@@ -144,6 +144,21 @@ def pyradiomics_maps(image: NDArray[Any], radius: int, bin_count: int) -> dict[s
             for name, result in extractor.execute().items():
                 found[f"{prefix}_{name}"] = SimpleITK.GetArrayFromImage(result)[0]
     return found
+
+
+def pyradiomics_all_maps(  # noqa: PLR0913 - PyRadiomics' settings
+    image: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    radius: int,
+    bin_count: int,
+    *,
+    masked: bool,
+    distances: Sequence[int] = (1,),
+) -> dict[str, NDArray[np.float64]]:
+    """All 93 voxel-based maps of a 2-D (in its plane) or 3-D image; see :mod:`radiomicnet_md_validation.peers`."""
+    from radiomicnet_md_validation import peers
+
+    return peers.pyradiomics_maps(image, mask, radius=radius, bin_count=bin_count, masked=masked, distances=distances)
 
 
 def close(ours: NDArray[Any] | float, theirs: NDArray[Any] | float, relative: float = 1e-9) -> bool:

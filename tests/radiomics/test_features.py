@@ -12,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from radiomicnet_md import radiomics
 from radiomicnet_md.errors import Problem
+from radiomicnet_md.image import array_sha256, mask_sha256
 from radiomicnet_md.radiomics import (
     features,
     glcm,
     lbp,
     lesion_definitions,
+    levels,
     moments,
     named_maps,
     paper,
@@ -34,16 +37,24 @@ MASK[12:20, 15:20] = 1  # the bounding box is rows 10 … 24, columns 15 … 30
 BOX = (slice(10, 25), slice(15, 31))
 
 
+def measured(
+    image: NDArray[Any] = IMAGE, mask: NDArray[Any] | None = None, set_: str = "named", **options: object
+) -> features.Table:
+    settings_: dict[str, Any] = {"radius": 2, "bin_count": None, "bin_width": None, "spacing": None} | options
+    return features.table(image, mask, set_=set_, **settings_)  # type: ignore[arg-type]
+
+
 def table(
     image: NDArray[Any] = IMAGE, mask: NDArray[Any] | None = None, set_: str = "named", **options: object
 ) -> dict[str, features.Row]:
-    settings_: dict[str, Any] = {"radius": 2, "bin_count": None, "bin_width": None, "spacing": None} | options
-    return {row.name: row for row in features.table(image, mask, set_=set_, **settings_)}  # type: ignore[arg-type]
+    return {row.name: row for row in measured(image, mask, set_, **options).rows}
 
 
-def maps(image: NDArray[Any] = IMAGE, set_: str = "named", **options: object) -> dict[str, NDArray[np.float64]]:
+def maps(
+    image: NDArray[Any] = IMAGE, set_: str = "named", mask: NDArray[Any] | None = None, **options: object
+) -> dict[str, NDArray[np.float64]]:
     settings_: dict[str, Any] = {"radius": 2, "bin_count": None, "bin_width": None} | options
-    return features.maps(image, set_=set_, **settings_)  # type: ignore[arg-type]
+    return dict(features.maps(image, mask, set_=set_, **settings_).planes)  # type: ignore[arg-type]
 
 
 @pytest.mark.verifies("SRS-RAD-001")
@@ -224,10 +235,33 @@ def test_refused_images_and_parameters(code: str, image: NDArray[Any], options: 
         assert raised.value.remedy
 
 
-@pytest.mark.verifies("SRS-RAD-004")
-def test_maps_of_all_do_not_exist_yet() -> None:
-    with pytest.raises(Problem, match="Only the maps of the sets paper and named exist yet"):
-        maps(set_="all")
+@pytest.mark.verifies("SRS-RAD-012")
+@pytest.mark.parametrize(
+    ("code", "image", "options"),
+    [
+        ("E-FEATURES-RADIUS", IMAGE, {"radius": 0}),
+        ("E-FEATURES-RADIUS", IMAGE, {"radius": 5}),
+        ("E-LEVELS-COUNT", IMAGE.astype(np.int32) * 100, {}),
+        ("E-LEVELS-COUNT", IMAGE, {"bin_count": 257}),
+        ("E-LEVELS-NOT-FINITE", SPOILT, {}),
+        ("E-FEATURES-IMAGE", np.zeros((2, 9, 9, 3), np.uint8), {}),
+    ],
+)
+def test_the_set_all_refuses_tables_and_maps_alike(code: str, image: NDArray[Any], options: dict[str, Any]) -> None:
+    for measure in (table, maps):
+        with pytest.raises(Problem) as raised:
+            measure(image, set_="all", **options)
+        assert raised.value.code == code
+        assert raised.value.remedy
+
+
+@pytest.mark.verifies("SRS-RAD-012")
+def test_only_the_maps_of_all_need_room_for_a_window() -> None:
+    small = np.arange(8, dtype=np.uint8).reshape(2, 4) * 30
+    assert len(table(small, set_="all", radius=1)) == 93
+    with pytest.raises(Problem) as raised:
+        maps(small, "all", radius=1)
+    assert raised.value.code == "E-FEATURES-WINDOW"
 
 
 @pytest.mark.verifies("SRS-RAD-004")
@@ -239,10 +273,86 @@ def test_maps_of_all_do_not_exist_yet() -> None:
         ("E-MASK-GEOMETRY", MASK[None]),
         ("E-MASK-EMPTY", np.zeros_like(MASK)),
         ("E-MASK-LABELS", TWO_LABELS),
+        ("E-MASK-VALUES", np.where(MASK == 1, np.nan, 0.0)),
     ],
 )
-def test_refused_masks(set_: str, code: str, mask: NDArray[np.uint8]) -> None:
+def test_refused_masks(set_: str, code: str, mask: NDArray[Any]) -> None:
+    for measure in (table, maps):
+        with pytest.raises(Problem) as raised:
+            measure(mask=mask, set_=set_)
+        assert raised.value.code == code
+        assert raised.value.remedy
+
+
+@pytest.mark.verifies("SRS-RAD-012")
+def test_a_label_that_is_absent_or_not_named_is_answered_with_those_that_are_there() -> None:
+    many = np.arange(IMAGE.size).reshape(IMAGE.shape) % 15
     with pytest.raises(Problem) as raised:
-        table(mask=mask, set_=set_)
-    assert raised.value.code == code
-    assert raised.value.remedy
+        table(mask=many)
+    assert raised.value.code == "E-MASK-LABELS"
+    assert raised.value.remedy.endswith("1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ….")
+    for label in (7, 0):
+        with pytest.raises(Problem) as raised:
+            table(mask=TWO_LABELS, label=label)
+        assert raised.value.code == "E-MASK-LABEL-ABSENT"
+        assert raised.value.remedy.endswith(": 1, 2.")
+
+
+@pytest.mark.verifies("SRS-RAD-011")
+@pytest.mark.parametrize("set_", ["paper", "named", "all"])
+def test_a_label_is_the_mask_of_it_alone(set_: str) -> None:
+    both = MASK * 3.0
+    both[30:36, 5:20] = 7
+    for label in (3, 7):
+        alone = (both == label).astype(np.uint8)
+        found, expected = measured(mask=both, set_=set_, label=label), measured(mask=alone, set_=set_)
+        assert (found.rows, found.levels, found.pixels) == (expected.rows, expected.levels, expected.pixels)
+        assert found.mask_sha256 == expected.mask_sha256 == mask_sha256(alone)
+        assert (found.label, expected.label) == (label, 1)
+
+
+@pytest.mark.verifies("SRS-RAD-005", "SRS-RAD-011")
+def test_the_digest_is_that_of_the_levels_that_were_measured() -> None:
+    box = np.zeros(IMAGE.shape, dtype=np.bool_)
+    box[BOX] = True
+    inside = {"named": box, "all": MASK == 1}
+    for set_, region in inside.items():
+        found = measured(mask=MASK, set_=set_, bin_count=16).levels
+        binned = levels.discretise(IMAGE, region, bin_count=16).array + np.int16(1)
+        assert found == features.Measured(16, None, 16, array_sha256(binned))
+        assert found.levels_sha256 != measured(mask=MASK, set_=set_, bin_count=15).levels.levels_sha256
+    whole = measured(set_="paper").levels
+    assert whole == features.Measured(None, 4.0, 61, array_sha256((IMAGE >> 2).astype(np.int16) + np.int16(1)))
+    assert features.maps(IMAGE, MASK, set_="paper", radius=2, bin_count=None, bin_width=None).levels == whole
+
+
+@pytest.mark.verifies("SRS-RAD-007", "SRS-RAD-011")
+@pytest.mark.parametrize("shape", [(13, 15), (4, 9, 8)])
+def test_the_maps_of_all_are_those_of_the_python_call(shape: tuple[int, ...]) -> None:
+    image = np.random.default_rng(7).integers(0, 200, shape).astype(np.int16)
+    mask, corner = np.zeros((2, *shape), dtype=np.uint8)
+    mask[..., 2:8, 1:7] = 4
+    corner[..., -2:, :2] = 4  # less than a window
+    size = 0.25 * len(shape)
+    for region in (None, mask, corner):
+        told: list[float] = []
+        found = features.maps(
+            image, region, set_="all", radius=1, bin_count=None, bin_width=20.0,
+            spacing=(size,) + (1.0,) * (len(shape) - 1), progress=told.append,
+        )  # fmt: skip
+        inside = None if region is None else region == 4
+        binned = levels.discretise(image, inside, bin_width=20.0).array
+        expected = radiomics.dense(binned, image=image, radius=1, voxel_size=size)
+        for (name, plane), key, values in zip(found.planes, lesion_definitions.TEXTURE, expected, strict=True):
+            assert name == key
+            assert np.array_equal(plane, values, equal_nan=True), name
+            assert inside is None or np.isnan(plane[~inside]).all()
+        assert told == sorted(told)
+        assert told[-1] == 1.0
+        assert found.levels.levels_sha256 == array_sha256(binned + np.int16(1))
+
+
+@pytest.mark.verifies("SRS-RAD-004", "SRS-INP-004")
+def test_without_spacing_the_map_of_the_total_energy_is_undefined() -> None:
+    found = maps(IMAGE[:9, :9], "all", radius=1)
+    assert [name for name, plane in found.items() if np.isnan(plane).all()] == ["firstorder_TotalEnergy"]

@@ -23,6 +23,7 @@ from radiomicnet_md.decision import SCORE_BITS
 from radiomicnet_md.engine import decide
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.errors import ConfigurationError
+from radiomicnet_md.radiomics import region
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md.radiomics.region import VALUE_NAMES
 from radiomicnet_md_training.prepare import Prepared
@@ -40,7 +41,7 @@ class Proposals:
     case: int
     fold: int
     values: NDArray[np.int64]  # (candidates, values)
-    parents: list[int | None]
+    parents: list[int]  # −1: none
     pixels: list[NDArray[np.bool_]]
     truth: NDArray[np.bool_]
     fixed: NDArray[np.bool_]  # {z ≥ 0}: what a plain threshold would answer
@@ -48,7 +49,6 @@ class Proposals:
 
 def propose(engine: Engine, prepared: Prepared, index: NDArray[np.int64], fold: int) -> list[Proposals]:
     """The candidates of the cases at ``index``, with their named values."""
-    nothing = decide.Tables(0, {})
     out = []
     for case in index.tolist():
         rows, columns = prepared.sizes[case]
@@ -56,16 +56,14 @@ def propose(engine: Engine, prepared: Prepared, index: NDArray[np.int64], fold: 
         evidence = decide.upsample(proposal.evidence.logit, rows, columns)
         found = decide.candidates(evidence)
         levels, codes = proposal.measured.levels, proposal.codes[: len(NAMED)]
-        regions = [decide.score(candidate, nothing, levels, codes) for candidate in found]
-        values = np.array([[r.values[name] for name in VALUE_NAMES] for r in regions], dtype=np.int64)
         truth = prepared.masks[case, :rows, :columns] > 127  # noqa: PLR2004 - half covered
         out.append(
             Proposals(
                 case,
                 fold,
-                values.reshape(len(regions), len(VALUE_NAMES)),
-                [candidate.parent for candidate in found],
-                [candidate.pixels for candidate in found],
+                region.measure(found.tree, levels, codes),
+                found.tree.parents.tolist(),
+                [found.tree.pixels(i) for i in range(len(found.tree))],
                 truth,
                 evidence >= 0,
             )

@@ -37,15 +37,19 @@ WRONG: Rows = (
     ),
     ("map: `voxelBatch`", "MCC and joint average change with it, for the reason above", "there is no batch"),
     (
-        "map: MCC or Imc2 is 0",
+        "MCC or Imc2 of an angle is 0",
         "the root of rounding noise, about 1e-8; NaN where the noise is negative, which drops the angle",
-        "0",
+        "0 in a map; a lesion as PyRadiomics",
     ),
-    ("i pᵢ is the same for all levels", "busyness is 0 or, by rounding noise, about 10¹⁶", "0 in a map"),
+    (
+        "i pᵢ is the same for all levels",
+        "busyness is 0 or, by rounding noise, about 10¹⁶",
+        "0 in a map; a lesion undefined",
+    ),
     (
         "one pair, run or zone in all",
         "entropy −3e-16 (ε = 2.2e-16 is added in logarithms)",
-        "0 in a map",
+        "0 in a map; a lesion as PyRadiomics",
     ),
     (
         "8-bit image, bin width w, maximum above 255 − 2w, NumPy 2",
@@ -53,7 +57,11 @@ WRONG: Rows = (
         "right levels",
     ),
     ("32-bit float image", "edges in single precision: other levels", "edges in double precision"),
-    ("2-D region on a diagonal line", "minor axis about 1e-7 mm, by rounding noise", "as PyRadiomics"),
+    (
+        "px on one line that is no row or column",
+        "an axis of 0 is about 1e-7 mm, by rounding noise, or a complex number",
+        "the real part",
+    ),
 )
 
 FOLLOWED: Rows = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from radiomicnet_md.radiomics.definition_tables.measure import Case, Group, Measure, Reference, flat, named
 
+_EQUAL = Case("i pᵢ equal for all levels", "NO_VALUE", "0")
 _NO_STEP = Case("one level in each connected part", "NO_VALUE", "10⁶")
 
 NGTDM = Group(
@@ -17,7 +18,7 @@ all sᵢ are 0.""",
     named(
         "ngtdm",
         {
-            "Busyness": Measure("NQ30", "Σ pᵢ sᵢ / Σᵢ Σⱼ |i pᵢ − j pⱼ|", "1", Reference("6.54"), (flat("0"),)),
+            "Busyness": Measure("NQ30", "Σ pᵢ sᵢ / Σᵢ Σⱼ |i pᵢ − j pⱼ|", "1", Reference("6.54"), (flat("0"), _EQUAL)),
             "Coarseness": Measure("QCDE", "1 / Σ pᵢ sᵢ", "levels⁻¹", Reference("0.0296"), (flat("10⁶"), _NO_STEP)),
             "Complexity": Measure("HDEZ", "Σᵢ Σⱼ |i−j| (pᵢ sᵢ + pⱼ sⱼ) / (pᵢ + pⱼ) / n", "levels²", Reference("13.5")),
             "Contrast": Measure(

@@ -61,9 +61,9 @@ Counts = NDArray[Any]
 
 
 def weights(number: int, missing: int) -> Whole:
-    """1/(1+d), 1/(1+d²), 1/(1+d/N), 1/(1+d²/N²), 1/d² for each difference d, (missing + 1, WEIGHTS), in 2**-52."""
+    """1/(1+d), 1/(1+d²), 1/(1+d/N), 1/(1+d²/N²), 1/d² for each difference d, (WEIGHTS, missing + 1), in 2**-52."""
     one = 1 << _WEIGHT_BITS
-    table = np.zeros((missing + 1, WEIGHTS), dtype=np.int64)
+    table = np.zeros((WEIGHTS, missing + 1), dtype=np.int64)
     for d in range(number):
         parts = (
             (1, 1 + d),
@@ -72,7 +72,7 @@ def weights(number: int, missing: int) -> Whole:
             (number * number, number * number + d * d),
             (1 if d else 0, d * d or 1),
         )
-        table[d] = [(2 * one * above + below) // (2 * below) for above, below in parts]
+        table[:, d] = [(2 * one * above + below) // (2 * below) for above, below in parts]
     return table
 
 
@@ -89,38 +89,56 @@ def planes(levels: Counts, missing: int, step: int, sums: Counts, differences: C
 
 
 @jit.serial
-def _add_row(s_row: Counts, d_row: Counts, missing: int, table: Whole, columns: Whole) -> None:
+def _add_row(s_row: Counts, d_row: Counts, missing: int, table: Whole, scratch: Whole, columns: Whole) -> None:  # noqa: PLR0913
     # One row of pairs into the sums of columns: pairs, equal pairs, Σs … Σs⁴, Σd, Σd², five weights.
+    s, d = scratch[0, : s_row.size], scratch[1, : s_row.size]
+    there, equal = columns[0, : s_row.size], columns[1, : s_row.size]
     for q in range(s_row.size):
-        there = d_row[q] != missing
-        s = np.int64(s_row[q]) if there else 0
-        d = np.int64(d_row[q]) if there else 0
-        square = s * s
-        columns[0, q] += np.int64(there)
-        columns[1, q] += np.int64(d_row[q] == 0)
-        columns[2, q] += s
-        columns[3, q] += square
-        columns[4, q] += square * s
-        columns[5, q] += square * square
-        columns[6, q] += d
-        columns[7, q] += d * d
+        s[q] = np.int64(s_row[q]) if d_row[q] != missing else 0
+        d[q] = np.int64(d_row[q]) if d_row[q] != missing else 0
+    for q in range(s_row.size):
+        there[q] += np.int64(d_row[q] != missing)
+        equal[q] += np.int64(d_row[q] == 0)
+    _add_powers(s, columns[2], columns[3])
+    _add_higher_powers(s, columns[4], columns[5])
+    _add_powers(d, columns[6], columns[7])
     for w in range(WEIGHTS):
-        column = columns[8 + w]
+        weight = table[w]
+        column = columns[8 + w, : s_row.size]
         for q in range(s_row.size):
-            column[q] += table[d_row[q], w]
+            column[q] += weight[d_row[q]]
+
+
+@jit.serial
+def _add_powers(x: Whole, first: Whole, second: Whole) -> None:
+    for q in range(x.size):
+        first[q] += x[q]
+    for q in range(x.size):
+        second[q] += x[q] * x[q]
+
+
+@jit.serial
+def _add_higher_powers(x: Whole, third: Whole, fourth: Whole) -> None:
+    for q in range(x.size):
+        third[q] += x[q] * x[q] * x[q]
+    for q in range(x.size):
+        square = x[q] * x[q]
+        fourth[q] += square * square
 
 
 @jit.serial
 def rectangle(  # noqa: PLR0913 - a kernel takes plain values
     s_line: Counts, d_line: Counts, missing: int, table: Whole, base: int, rows: Whole, left: int, width: int,
-    columns: Whole, sums: Whole,
+    scratch: Whole, columns: Whole, sums: Whole,
 ) -> None:  # fmt: skip
     """All sums over the pairs of each lane's window: columns first, then along the row."""
     long = LANES + width - 1
     columns[:, :] = 0
     for row in rows:
         start = base + row + left
-        _add_row(s_line[start : start + long], d_line[start : start + long], missing, table, columns[:, :long])
+        s_row = s_line[start : start + long]
+        d_row = d_line[start : start + long]
+        _add_row(s_row, d_row, missing, table, scratch, columns)
     for part in range(SUMS):
         column = columns[part]
         total = sums[part]
@@ -143,18 +161,23 @@ def classes(  # noqa: PLR0913 - a kernel takes plain values
     for k in range(first.size):
         earlier(s_line, d_line, base, first, k, counts[0], counts[1], counts[2])
         d_row = d_line[base + first[k] : base + first[k] + LANES]
-        for lane in range(LANES):
-            there = d_row[lane] != missing
-            logs[0, lane] += up[counts[0, lane] if there else none]
-            logs[1, lane] += up[counts[1, lane] if there else none]
-            logs[2, lane] += up[counts[2, lane] if there else none]
-        for lane in range(LANES):
-            there = np.int64(d_row[lane] != missing)
-            double = 1 + np.int64(d_row[lane] == 0)
-            seen = np.int64(counts[2, lane])
-            cell = there * double * (seen + 1)
-            energy[0, lane] += there * double * (2 * seen + 1)
-            energy[1, lane] = max(energy[1, lane], cell)
+        for part in range(3):
+            count = counts[part]
+            log = logs[part]
+            for lane in range(LANES):
+                log[lane] += up[count[lane] if d_row[lane] != missing else none]
+        _add_energy(counts[2], d_row, missing, energy[0], energy[1])
+
+
+@jit.serial
+def _add_energy(seen: Counts, d_row: Counts, missing: int, squares: Whole, largest: Whole) -> None:
+    for lane in range(LANES):
+        double = np.int64(d_row[lane] != missing) * (1 + np.int64(d_row[lane] == 0))
+        squares[lane] += double * (2 * np.int64(seen[lane]) + 1)
+    for lane in range(LANES):
+        double = np.int64(d_row[lane] != missing) * (1 + np.int64(d_row[lane] == 0))
+        cell = double * (np.int64(seen[lane]) + 1)
+        largest[lane] = max(largest[lane], cell)
 
 
 @jit.serial
@@ -191,6 +214,7 @@ def marginal(  # noqa: PLR0913 - a kernel takes plain values
 
 
 _INVERSE_FACTORIAL = (1 / np.cumprod(np.arange(1, 19, dtype=np.float64)))[::-1].copy()  # 1/18! … 1/1!
+_LOG2_E = float.fromhex("0x1.71547652b82fep+0")
 _POWERS = 0.5 ** np.arange(64)
 EXPONENTIAL = (_INVERSE_FACTORIAL, _POWERS)  # kernels take their tables as arguments
 _LN2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")  # 36 bits: k · this is exact
@@ -198,59 +222,132 @@ _LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")
 
 
 @jit.serial
-def _one_minus_exp(x: float, inverse_factorial: Floats, powers: Floats) -> float:
-    # 1 − e^−x for 0 ≤ x < 40 by its series after taking out powers of 2: additions and products only.
-    k = int(x * 1.4426950408889634)
-    r = k * _LN2_HIGH - x + k * _LN2_LOW  # −ln 2 < r ≤ 0
-    total = 0.0
+def _root_of_one_minus_exp(x: Floats, scratch: Floats, inverse_factorial: Floats, powers: Floats) -> None:
+    # √(1 − e^−x) for 0 ≤ x < 40 in x's place, by the series after taking out powers of 2: no libm.
+    r = scratch[0]
+    total = scratch[1]
+    for lane in range(LANES):
+        k = float(int(x[lane] * _LOG2_E))
+        r[lane] = k * _LN2_HIGH - x[lane] + k * _LN2_LOW  # −ln 2 < r ≤ 0
+        total[lane] = 0.0
     for coefficient in inverse_factorial:
-        total = (total + coefficient) * r
-    return (1.0 - powers[k]) - powers[k] * total
+        for lane in range(LANES):
+            total[lane] = (total[lane] + coefficient) * r[lane]
+    for lane in range(LANES):
+        power = powers[int(x[lane] * _LOG2_E)]
+        x[lane] = np.sqrt((1.0 - power) - power * total[lane])
+
+
+@jit.serial
+def _add_ratio(total: Whole, n: Floats, scale: float, out: Floats) -> None:
+    for lane in range(LANES):
+        out[lane] += float(total[lane]) / (n[lane] * scale)
+
+
+@jit.serial
+def _add_moments(sums: Whole, n: Floats, c: Floats, out: Floats) -> None:
+    # Moments about a whole number near the mean: exact, and nothing cancels.
+    s1, s2, s3, s4 = sums[2], sums[3], sums[4], sums[5]
+    c1, c2, c3, c4 = c[0], c[1], c[2], c[3]
+    for lane in range(LANES):
+        t = np.floor(float(s1[lane]) / n[lane])
+        c1[lane] = float(s1[lane]) - n[lane] * t
+        c2[lane] = float(s2[lane]) - 2 * t * float(s1[lane]) + n[lane] * t * t
+    for lane in range(LANES):
+        t = np.floor(float(s1[lane]) / n[lane])
+        c3[lane] = float(s3[lane]) - 3 * t * float(s2[lane]) + 3 * t * t * float(s1[lane]) - n[lane] * t * t * t
+    for lane in range(LANES):
+        t = np.floor(float(s1[lane]) / n[lane])
+        tail = 6 * t * t * float(s2[lane]) - 4 * t * t * t * float(s1[lane]) + n[lane] * t * t * t * t
+        c4[lane] = float(s4[lane]) - 4 * t * float(s3[lane]) + tail
+    prominence, shade, tendency = out[2], out[3], out[4]
+    for lane in range(LANES):
+        m = c1[lane] / n[lane]
+        inner = 6 * (c2[lane] / n[lane]) - 3 * (m * m)
+        prominence[lane] += c4[lane] / n[lane] - m * (4 * (c3[lane] / n[lane]) - m * inner)
+    for lane in range(LANES):
+        cube = n[lane] * n[lane] * n[lane]
+        third = n[lane] * n[lane] * c3[lane] - 3 * n[lane] * c1[lane] * c2[lane]
+        shade[lane] += (third + 2 * c1[lane] * c1[lane] * c1[lane]) / cube
+    for lane in range(LANES):
+        tendency[lane] += (n[lane] * c2[lane] - c1[lane] * c1[lane]) / (n[lane] * n[lane])
+
+
+@jit.serial
+def _add_products(sums: Whole, n: Floats, out: Floats) -> None:
+    # What the products of the levels give: Σ ij = (Σ s² − Σ d²) / 4, Σ (i² + j²) = (Σ s² + Σ d²) / 2.
+    count, s1, s2, d1, d2 = sums[0], sums[2], sums[3], sums[6], sums[7]
+    autocorrelation, correlation, difference, squares = out[0], out[6], out[9], out[22]
+    for lane in range(LANES):
+        autocorrelation[lane] += float(s2[lane] - d2[lane]) / (4 * n[lane])
+    for lane in range(LANES):
+        square = float(s1[lane]) * float(s1[lane])
+        spread = n[lane] * float(s2[lane] + d2[lane]) - square
+        shared = n[lane] * float(s2[lane] - d2[lane]) - square
+        flat = 1.0 if count[lane] > 0 else 0.0
+        correlation[lane] += shared / spread if spread > 0.0 else flat
+    for lane in range(LANES):
+        square = float(d1[lane]) * float(d1[lane])
+        difference[lane] += (n[lane] * float(d2[lane]) - square) / (n[lane] * n[lane])
+    for lane in range(LANES):
+        square = float(s1[lane]) * float(s1[lane])
+        squares[lane] += (n[lane] * float(s2[lane] + d2[lane]) - square) / (4 * n[lane] * n[lane])
+
+
+@jit.serial
+def _add_entropies(  # noqa: PLR0913 - a kernel takes plain values
+    sums: Whole, logs: Whole, marginal_log: Whole, n_log_n: Whole, n: Floats, scratch: Floats, exponential: Any,
+    out: Floats,
+) -> None:  # fmt: skip
+    count, equal = sums[0], sums[1]
+    by_sum, by_difference, by_pair = logs[0], logs[1], logs[2]
+    for lane in range(LANES):  # N · entropy, in the place of Σ c log c; N · HXY for the pairs
+        by_sum[lane] = n_log_n[count[lane]] - by_sum[lane]
+    for lane in range(LANES):
+        by_difference[lane] = n_log_n[count[lane]] - by_difference[lane]
+    for lane in range(LANES):
+        by_pair[lane] = n_log_n[count[lane]] + (count[lane] - equal[lane]) * _WHOLE - by_pair[lane]
+    for lane in range(LANES):  # 2N · HX
+        marginal_log[lane] = n_log_n[2 * count[lane]] - marginal_log[lane]
+    _add_ratio(by_sum, n, _UNIT, out[21])
+    _add_ratio(by_difference, n, _UNIT, out[8])
+    _add_ratio(by_pair, n, _UNIT, out[11])
+    first, second, exponent = out[12], out[13], scratch[2]
+    for lane in range(LANES):
+        shared = marginal_log[lane] - by_pair[lane]  # N · (2 HX − HXY)
+        shared = shared if shared > 2 * count[lane] + 2 else 0
+        single = marginal_log[lane] if marginal_log[lane] > 0 else 1
+        first[lane] -= float(2 * shared) / float(single)
+        exponent[lane] = float(2 * shared) / (n[lane] * _UNIT)
+    _root_of_one_minus_exp(exponent, scratch, exponential[0], exponential[1])
+    for lane in range(LANES):
+        second[lane] += exponent[lane]
 
 
 @jit.serial
 def add_features(  # noqa: PLR0913 - a kernel takes plain values
-    sums: Whole, logs: Whole, energy: Whole, marginal_log: Whole, n_log_n: Whole,
-    inverse_factorial: Floats, powers: Floats, out: Floats, used: Whole,
+    sums: Whole, logs: Whole, energy: Whole, marginal_log: Whole, n_log_n: Whole, exponential: Any, scratch: Floats,
+    out: Floats, used: Whole,
 ) -> None:  # fmt: skip
-    """Add one move's features, in the order of NAMES, to each lane that has a pair."""
+    """Add one move's features, in the order of NAMES, to each lane; all are 0 where it has no pair."""
+    n = scratch[0]
+    count = sums[0]
     for lane in range(LANES):
-        count = sums[0, lane]
-        if count == 0:
-            continue
-        used[lane] += 1
-        n = float(count)
-        s1, s2, s3, s4 = float(sums[2, lane]), float(sums[3, lane]), float(sums[4, lane]), float(sums[5, lane])
-        d1, d2 = float(sums[6, lane]), float(sums[7, lane])
-        t = np.floor(s1 / n)  # moments about a whole number near the mean: exact, and nothing cancels
-        c1 = s1 - n * t
-        c2 = s2 - 2 * t * s1 + n * t * t
-        c3 = s3 - 3 * t * s2 + 3 * t * t * s1 - n * t * t * t
-        c4 = s4 - 4 * t * s3 + 6 * t * t * s2 - 4 * t * t * t * s1 + n * t * t * t * t
-        m = c1 / n
-        spread = n * (s2 + d2) - s1 * s1
-        out[0, lane] += (s2 - d2) / (4 * n)
-        out[1, lane] += s1 / (2 * n)
-        out[2, lane] += c4 / n - m * (4 * (c3 / n) - m * (6 * (c2 / n) - 3 * (m * m)))
-        out[3, lane] += (n * n * c3 - 3 * n * c1 * c2 + 2 * c1 * c1 * c1) / (n * n * n)
-        out[4, lane] += (n * c2 - c1 * c1) / (n * n)
-        out[5, lane] += d2 / n
-        out[6, lane] += (n * (s2 - d2) - s1 * s1) / spread if spread > 0 else 1.0
-        out[7, lane] += d1 / n
-        out[9, lane] += (n * d2 - d1 * d1) / (n * n)
-        out[10, lane] += float(energy[0, lane]) / (2 * n * n)
-        for w in range(WEIGHTS):
-            out[(16, 14, 17, 15, 18)[w], lane] += float(sums[8 + w, lane]) / (n * _WEIGHT_UNIT)
-        out[19, lane] += float(energy[1, lane]) / (2 * n)
-        out[20, lane] += s1 / n
-        out[22, lane] += spread / (4 * n * n)
-        whole = n_log_n[count]
-        joint = whole + (count - sums[1, lane]) * _WHOLE - logs[2, lane]  # N · HXY
-        single = n_log_n[2 * count] - marginal_log[lane]  # 2N · HX
-        shared = single - joint  # N · (2 HX − HXY)
-        out[8, lane] += float(whole - logs[1, lane]) / (n * _UNIT)
-        out[11, lane] += float(joint) / (n * _UNIT)
-        out[21, lane] += float(whole - logs[0, lane]) / (n * _UNIT)
-        if shared > 2 * count + 2:
-            out[12, lane] -= float(2 * shared) / float(single)
-            out[13, lane] += np.sqrt(_one_minus_exp(float(2 * shared) / (n * _UNIT), inverse_factorial, powers))
+        used[lane] += np.int64(count[lane] > 0)
+        n[lane] = float(max(count[lane], 1))
+    _add_moments(sums, n, scratch[1:5], out)
+    _add_products(sums, n, out)
+    _add_ratio(sums[2], n, 2.0, out[1])
+    _add_ratio(sums[7], n, 1.0, out[5])
+    _add_ratio(sums[6], n, 1.0, out[7])
+    _add_ratio(sums[8], n, _WEIGHT_UNIT, out[16])
+    _add_ratio(sums[9], n, _WEIGHT_UNIT, out[14])
+    _add_ratio(sums[10], n, _WEIGHT_UNIT, out[17])
+    _add_ratio(sums[11], n, _WEIGHT_UNIT, out[15])
+    _add_ratio(sums[12], n, _WEIGHT_UNIT, out[18])
+    _add_ratio(energy[1], n, 2.0, out[19])
+    _add_ratio(sums[2], n, 1.0, out[20])
+    energy_total, square = out[10], energy[0]
+    for lane in range(LANES):
+        energy_total[lane] += float(square[lane]) / (2 * n[lane] * n[lane])
+    _add_entropies(sums, logs, marginal_log, n_log_n, n, scratch[1:4], exponential, out)

@@ -7,7 +7,8 @@ Rules of this module:
   others in (−1, 1). One reflection takes it out; Householder's reflections make the rest tridiagonal
   (Golub and Van Loan, Matrix Computations, 4th ed., 8.3); Laguerre's iteration comes down on the largest root
   from 1, third order and never below it (Parlett, The Symmetric Eigenvalue Problem, 1998, 7.5).
-- Each matrix has its own lane and never sees its neighbours: its bits do not depend on who lies beside it.
+- Entry (i, j) of matrix b stands at (i · size + j) · 8 + b, of which the lower triangle counts; a vector's entry i at
+  i · 8 + b. No matrix sees another: its bits do not depend on its neighbours.
 - Only + − × ÷ √ in a fixed order.
 """
 
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
+from radiomicnet_md.radiomics.windows.eight import WIDTH as BATCH
+from radiomicnet_md.radiomics.windows.eight import add_product, next_minor, scale, subtract_products
 
-BATCH = 8
 _TINY = 1e-300
 _CLOSE = 4e-14  # Laguerre's steps fall by the third power: after one this small nothing is left to gain
 _MOST_STEPS = 100
@@ -27,171 +29,164 @@ Floats = NDArray[np.float64]
 
 
 @jit.serial
-def _normalise(w: Floats, size: int, vector: Floats) -> None:
-    # In place W → D^−½ W D^−½, vector → √(d / Σd): the eigenvector of 1.
-    root = np.empty((size, BATCH))
-    total = np.zeros(BATCH)
-    for i in range(size):
-        for b in range(BATCH):
-            root[i, b] = 0.0
-        for j in range(size):
-            for b in range(BATCH):
-                root[i, b] += w[i, j, b]
-        for b in range(BATCH):
-            total[b] += root[i, b]
-    for i in range(size):
-        for b in range(BATCH):
-            vector[i, b] = np.sqrt(root[i, b] / total[b])
-            root[i, b] = 1.0 / np.sqrt(root[i, b])
-    for i in range(size):
-        for j in range(size):
-            for b in range(BATCH):
-                w[i, j, b] *= root[i, b] * root[j, b]
+def work_size(size: int) -> int:
+    """Doubles of scratch that :func:`second` needs for matrices of a size."""
+    return (8 * size + 6) * BATCH
 
 
 @jit.serial
-def _deflate(a: Floats, size: int, vector: Floats) -> None:
-    # Reflect the eigenvector of 1 onto the first axis; rows and columns 1 … size − 1 keep the other eigenvalues.
-    # With u = v + e₀ and A v = v, A u is v plus the first column: no product is needed.
-    p = np.empty((size, BATCH))
-    half = np.zeros(BATCH)
-    beta = np.empty(BATCH)
+def _update(a: Floats, size: int, first: int, u: Floats, p: Floats) -> None:
+    # A −= u pᵀ + p uᵀ from row and column ``first`` on.
+    for i in range(first, size):
+        for j in range(first, i + 1):
+            subtract_products(a, (i * size + j) * BATCH, u, i * BATCH, p, j * BATCH)
+
+
+@jit.serial
+def _subtract_projection(p: Floats, u: Floats, beta: Floats, first: int, size: int, total: Floats) -> None:  # noqa: PLR0913
+    # p −= ½ β (pᵀu) u: what makes the two-sided reflection a sum of two products.
+    total[:] = 0.0
+    for i in range(first, size):
+        add_product(total, 0, p, i * BATCH, u, i * BATCH)
     for b in range(BATCH):
-        beta[b] = 1.0 / (1.0 + vector[0, b])  # 2 / uᵀu
-        vector[0, b] += 1.0
-    for i in range(size):
-        for b in range(BATCH):
-            p[i, b] = (vector[i, b] - (1.0 if i == 0 else 0.0) + a[i, 0, b]) * beta[b]
-            half[b] += p[i, b] * vector[i, b]
-    for i in range(size):
-        for b in range(BATCH):
-            p[i, b] -= 0.5 * beta[b] * half[b] * vector[i, b]
-    for i in range(1, size):
-        for j in range(1, size):
-            for b in range(BATCH):
-                a[i, j, b] -= vector[i, b] * p[j, b] + p[i, b] * vector[j, b]
+        total[b] *= -0.5 * beta[b]
+    for i in range(first, size):
+        add_product(p, i * BATCH, total, 0, u, i * BATCH)
 
 
 @jit.serial
-def _reflect(a: Floats, size: int, k: int, u: Floats, p: Floats, off: Floats) -> None:
-    # One Householder step: column k below the diagonal becomes (off[k], 0, …).
-    beta = np.empty(BATCH)
-    norm = np.zeros(BATCH)
+def _deflate(a: Floats, size: int, degrees: Floats, u: Floats, p: Floats, small: Floats) -> None:  # noqa: PLR0913
+    # W → D^−½ W D^−½, then reflect its eigenvector v of 1 onto the first axis: rows and columns from 1 on keep the
+    # others. With u = v + e₀ and A v = v, A u is v plus the first column: no product is needed.
+    beta, total = small[:BATCH], small[BATCH : 2 * BATCH]
+    total[:] = 0.0
+    for i in range(size):
+        for b in range(BATCH):
+            total[b] += degrees[i * BATCH + b]
+            p[i * BATCH + b] = 1.0 / np.sqrt(degrees[i * BATCH + b])
+    for i in range(size):
+        for b in range(BATCH):
+            u[i * BATCH + b] = np.sqrt(degrees[i * BATCH + b] / total[b])
+        for j in range(i + 1):
+            scale(a, (i * size + j) * BATCH, p, i * BATCH, p, j * BATCH)
+    for b in range(BATCH):
+        beta[b] = 1.0 / (1.0 + u[b])  # 2 / uᵀu
+    for i in range(size):
+        for b in range(BATCH):
+            p[i * BATCH + b] = (u[i * BATCH + b] + a[i * size * BATCH + b]) * beta[b]
+    for b in range(BATCH):
+        u[b] += 1.0
+    _subtract_projection(p, u, beta, 0, size, total)
+    _update(a, size, 1, u, p)
+
+
+@jit.serial
+def _reflect(a: Floats, size: int, k: int, u: Floats, p: Floats, off: Floats, small: Floats) -> None:  # noqa: PLR0913
+    # One Householder step: column k below the diagonal becomes (√off[k], 0, …).
+    beta, total = small[:BATCH], small[BATCH : 2 * BATCH]
+    total[:] = 0.0
     for i in range(k + 1, size):
+        place = (i * size + k) * BATCH
+        add_product(total, 0, a, place, a, place)
         for b in range(BATCH):
-            norm[b] += a[i, k, b] * a[i, k, b]
+            u[i * BATCH + b] = a[place + b]
+            p[i * BATCH + b] = 0.0
     for b in range(BATCH):
-        head = a[k + 1, k, b]
-        alpha = -np.sqrt(norm[b]) if head > 0.0 else np.sqrt(norm[b])
-        off[k, b] = norm[b]
-        square = norm[b] - head * alpha  # uᵀu / 2
+        head = u[(k + 1) * BATCH + b]
+        alpha = -np.sqrt(total[b]) if head > 0.0 else np.sqrt(total[b])
+        square = total[b] - head * alpha  # uᵀu / 2
         beta[b] = 1.0 / square if square > _TINY else 0.0
-        u[k + 1, b] = head - alpha
-    for i in range(k + 2, size):
-        for b in range(BATCH):
-            u[i, b] = a[i, k, b]
-    half = np.zeros(BATCH)
+        u[(k + 1) * BATCH + b] = head - alpha
+        off[k * BATCH + b] = total[b]
+    for i in range(k + 1, size):
+        for j in range(k + 1, i):
+            place = (i * size + j) * BATCH
+            add_product(p, i * BATCH, a, place, u, j * BATCH)
+            add_product(p, j * BATCH, a, place, u, i * BATCH)
+        add_product(p, i * BATCH, a, (i * size + i) * BATCH, u, i * BATCH)
     for i in range(k + 1, size):
         for b in range(BATCH):
-            p[i, b] = 0.0
-        for j in range(k + 1, size):
-            for b in range(BATCH):
-                p[i, b] += a[i, j, b] * u[j, b]
-        for b in range(BATCH):
-            p[i, b] *= beta[b]
-            half[b] += p[i, b] * u[i, b]
-    for i in range(k + 1, size):
-        for b in range(BATCH):
-            p[i, b] -= 0.5 * beta[b] * half[b] * u[i, b]
-    for i in range(k + 1, size):
-        for j in range(k + 1, size):
-            for b in range(BATCH):
-                a[i, j, b] -= u[i, b] * p[j, b] + p[i, b] * u[j, b]
+            p[i * BATCH + b] *= beta[b]
+    _subtract_projection(p, u, beta, k + 1, size, total)
+    _update(a, size, k + 1, u, p)
 
 
 @jit.serial
-def _largest(diagonal: Floats, off: Floats, first: int, size: int, sign: float, x: Floats) -> None:
-    # Laguerre's iteration from x (at or above the largest root of sign · T) down to it.
-    n = float(size - first)
-    done = np.zeros(BATCH)
-    old = np.empty((3, BATCH))
-    new = np.empty((3, BATCH))
-    left = BATCH
+def _minors(diagonal: Floats, off: Floats, order: int, x: Floats, sign: float, work: Floats) -> None:  # noqa: PLR0913
+    # Leading minors of xI − sign · T, their first and half their second derivatives: three times BATCH values an order.
+    minors, shifted = work[order * BATCH :], work[: order * BATCH]
+    for k in range(order):
+        for b in range(BATCH):
+            shifted[k * BATCH + b] = x[b] - sign * diagonal[k * BATCH + b]
+    minors[: 6 * BATCH] = 0.0
+    for b in range(BATCH):
+        minors[b] = 1.0
+        minors[3 * BATCH + b] = shifted[b]
+        minors[4 * BATCH + b] = 1.0
+    for k in range(1, order):
+        next_minor(minors, 3 * k * BATCH, shifted, k * BATCH, off, (k - 1) * BATCH)
+
+
+@jit.serial
+def _largest(  # noqa: PLR0913 - a kernel takes plain values
+    diagonal: Floats, off: Floats, order: int, sign: float, work: Floats, active: Floats, x: Floats
+) -> None:
+    # Laguerre's iteration from x (at or above the largest root of sign · T) down to it, where ``active`` is not 0.
+    n = float(order)
+    last = work[4 * order * BATCH : (4 * order + 3) * BATCH]
     for _ in range(_MOST_STEPS):
-        if left == 0:
+        if active.max() == 0.0:
             return
+        _minors(diagonal, off, order, x, sign, work)
         for b in range(BATCH):
-            old[0, b], old[1, b], old[2, b] = 1.0, 0.0, 0.0
-            new[0, b], new[1, b], new[2, b] = x[b] - sign * diagonal[first, b], 1.0, 0.0
-        for k in range(first + 1, size):
-            for b in range(BATCH):  # the leading minors of xI − T, their first and half their second derivatives
-                d = x[b] - sign * diagonal[k, b]
-                e = off[k - 1, b]
-                minor = d * new[0, b] - e * old[0, b]
-                slope = d * new[1, b] + new[0, b] - e * old[1, b]
-                bend = d * new[2, b] + new[1, b] - e * old[2, b]
-                old[0, b], old[1, b], old[2, b] = new[0, b], new[1, b], new[2, b]
-                new[0, b], new[1, b], new[2, b] = minor, slope, bend
-        left = 0
-        for b in range(BATCH):
-            value = new[0, b]
+            value = last[b]
             safe = value if value > _TINY else 1.0
-            g = new[1, b] / safe
-            h = g * g - 2.0 * (new[2, b] / safe)
+            g = last[BATCH + b] / safe
+            h = g * g - 2.0 * (last[2 * BATCH + b] / safe)
             under = (n - 1.0) * (n * h - g * g)
             step = n / (g + np.sqrt(under if under > 0.0 else 0.0)) if value > _TINY else 0.0
-            step = step if done[b] == 0.0 else 0.0
+            step = step if active[b] > 0.0 else 0.0
             x[b] -= step
-            done[b] = 1.0 if step < _CLOSE else 0.0
-            left += 1 if step >= _CLOSE else 0
+            active[b] = 1.0 if step >= _CLOSE else 0.0
 
 
 @jit.serial
-def _reaches_below(diagonal: Floats, off: Floats, first: int, size: int, x: Floats) -> bool:
-    # Whether some T has an eigenvalue below −x: not all leading minors of xI + T are positive.
-    below = False
-    old = np.ones(BATCH)
-    new = np.empty(BATCH)
-    for b in range(BATCH):
-        new[b] = x[b] + diagonal[first, b]
-        below |= new[b] <= 0.0
-    for k in range(first + 1, size):
-        for b in range(BATCH):
-            minor = (x[b] + diagonal[k, b]) * new[b] - off[k - 1, b] * old[b]
-            old[b] = new[b]
-            new[b] = minor
-            below |= minor <= 0.0
-    return below
-
-
-@jit.serial
-def second(w: Floats, size: int, out: Floats) -> None:
+def second(a: Floats, size: int, degrees: Floats, work: Floats, out: Floats) -> None:
     """Second largest absolute eigenvalue of each D^−½ W D^−½.
 
-    :param w: symmetric pair counts (size, size, BATCH), each of a connected graph that is not bipartite; spoiled
-    :param size: at least 2
+    :param a: symmetric pair counts, each of a connected graph that is not bipartite, at least 3 nodes; spoiled
+    :param degrees: their row sums
+    :param work: scratch of at least :func:`work_size` doubles
     :param out: (BATCH,) in [0, 1]
     """
-    vector = np.empty((size, BATCH))
-    _normalise(w, size, vector)
-    _deflate(w, size, vector)
-    off = np.empty((size, BATCH))  # squares of the entries beside the diagonal
-    u = np.empty((size, BATCH))
-    p = np.empty((size, BATCH))
+    long = size * BATCH
+    u, p, off, diagonal = work[:long], work[long : 2 * long], work[2 * long : 3 * long], work[3 * long : 4 * long]
+    small = work[4 * long : 4 * long + 3 * BATCH]
+    rest = work[4 * long + 3 * BATCH :]
+    _deflate(a, size, degrees, u, p, small)
     for k in range(1, size - 2):
-        _reflect(w, size, k, u, p, off)
-    diagonal = np.empty((size, BATCH))
+        _reflect(a, size, k, u, p, off, small)
     for i in range(1, size):
         for b in range(BATCH):
-            diagonal[i, b] = w[i, i, b]
+            diagonal[(i - 1) * BATCH + b] = a[(i * size + i) * BATCH + b]
     for b in range(BATCH):
-        off[size - 2, b] = w[size - 1, size - 2, b] * w[size - 1, size - 2, b]
-    up = np.ones(BATCH)
-    _largest(diagonal, off, 1, size, 1.0, up)
+        beside = a[((size - 1) * size + size - 2) * BATCH + b]
+        off[(size - 2) * BATCH + b] = beside * beside
+    active, down = small[:BATCH], small[BATCH : 2 * BATCH]
+    order = size - 1
+    active[:] = 1.0
+    out[:] = 1.0
+    _largest(diagonal, off[BATCH:], order, 1.0, rest, active, out)
     for b in range(BATCH):
-        out[b] = up[b] if up[b] > 0.0 else 0.0
-    if _reaches_below(diagonal, off, 1, size, out):
-        down = np.ones(BATCH)
-        _largest(diagonal, off, 1, size, -1.0, down)
+        out[b] = out[b] if out[b] > 0.0 else 0.0
+    _minors(diagonal, off[BATCH:], order, out, -1.0, rest)
+    minors = rest[order * BATCH :]
+    active[:] = 0.0
+    for k in range(1, order + 1):  # a leading minor of xI + T that is not positive: an eigenvalue at −x or below
         for b in range(BATCH):
-            out[b] = max(out[b], down[b])
+            active[b] = 1.0 if minors[3 * k * BATCH + b] <= 0.0 else active[b]
+    for b in range(BATCH):
+        down[b] = active[b]
+    _largest(diagonal, off[BATCH:], order, -1.0, rest, active, down)
+    for b in range(BATCH):
+        out[b] = max(out[b], down[b])

@@ -61,10 +61,13 @@ def glcm(  # noqa: PLR0913 - a kernel takes plain values
     _, pairs, ends, first, row_count, row, left, width = moves
     up, n_log_n = logs
     most = min(offsets.size, np.int64(levels[place >= 0].max()) if rows[_MCC] >= 0 else 0)
-    batches = np.empty((most + 1, mcc.BATCH, most, most))
+    sizes = mcc.starts(most)
+    batches = np.empty(sizes[-1])
     rank_of = np.full(missing + 1, -1, dtype=np.int64)
     results = np.empty((pairs.size, LANES))
     columns = np.empty((cooccurrence.SUMS, LANES + offsets.size), dtype=np.int64)
+    pair_rows = np.empty((2, LANES + offsets.size), dtype=np.int64)
+    scratch = np.empty((5, LANES))
     sums = np.empty((cooccurrence.SUMS, LANES), dtype=np.int64)
     log_sums = np.empty((3, LANES), dtype=np.int64)
     energy = np.empty((2, LANES), dtype=np.int64)
@@ -81,7 +84,7 @@ def glcm(  # noqa: PLR0913 - a kernel takes plain values
         for m in range(pairs.size):
             s, d = planes[m, 0], planes[m, 1]
             cooccurrence.rectangle(
-                s, d, missing, table, base, row[m, : row_count[m]], left[m], width[m], columns, sums
+                s, d, missing, table, base, row[m, : row_count[m]], left[m], width[m], pair_rows, columns, sums
             )
             cooccurrence.classes(s, d, missing, base, first[m, : pairs[m]], up, counts, log_sums, energy)
             cooccurrence.marginal(
@@ -89,10 +92,10 @@ def glcm(  # noqa: PLR0913 - a kernel takes plain values
                 up, weight, counts[0], marginal,
             )  # fmt: skip
             cooccurrence.add_features(
-                sums, log_sums, energy, marginal, n_log_n, exponential[0], exponential[1], features, used
+                sums, log_sums, energy, marginal, n_log_n, exponential, scratch, features, used
             )
         if rows[_MCC] >= 0:
-            mcc.chunk(levels, missing, base, place, offsets, ends, pairs, batches, rank_of, results)
+            mcc.chunk(levels, missing, base, place, offsets, ends, pairs, sizes, batches, rank_of, results)
             mcc.add(results, place, base, features[_MCC])
         _mean(features, used)
         _put(features, rows, place, base, out)
@@ -113,7 +116,7 @@ def glrlm(  # noqa: PLR0913 - a kernel takes plain values
     counts = np.empty((3, LANES), dtype=levels.dtype)
     counted = np.empty(LANES, dtype=np.int64)
     sums = np.empty((items.SUMS, LANES), dtype=np.int64)
-    parts = np.empty((items.RECIPROCALS, LANES))
+    parts = np.empty((items.PARTS, LANES))
     features = np.empty((items.FEATURES, LANES))
     used = np.empty(LANES, dtype=np.int64)
     for base in range(begin, end, LANES):
@@ -145,7 +148,7 @@ def one_matrix(  # noqa: PLR0913 - a kernel takes plain values
     counts = np.empty((3, LANES), dtype=levels.dtype)
     counted = np.ones(LANES, dtype=np.int64)
     sums = np.empty((items.SUMS, LANES), dtype=np.int64)
-    parts = np.empty((items.RECIPROCALS, LANES))
+    parts = np.empty((items.PARTS, LANES))
     features = np.empty((items.FEATURES, LANES))
     used = np.empty(LANES, dtype=np.int64)
     for base in range(begin, end, LANES):
@@ -189,7 +192,7 @@ def firstorder(  # noqa: PLR0913 - a kernel takes plain values
     extent = np.empty_like(level)
     counts = np.empty((3, LANES), dtype=levels.dtype)
     sums = np.empty((items.SUMS, LANES), dtype=np.int64)
-    parts = np.empty((items.RECIPROCALS, LANES))
+    parts = np.empty((items.PARTS, LANES))
     x = np.empty((offsets.size, intensity.LANES))
     n = np.empty(intensity.LANES, dtype=np.int64)
     moments = np.empty((7, intensity.LANES))

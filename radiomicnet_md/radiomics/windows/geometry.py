@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LANES = 256  # windows that lie side by side on the line are measured at a time
+LANES = 512  # windows that lie side by side on the line are measured at a time
 _NARROW_LEVELS = 127  # the sum of two levels then fits a byte with one value to spare
 _NARROW_COUNT = 254  # so does every count of voxels, or of twice the pairs, of a window
 

@@ -22,7 +22,7 @@ from radiomicnet_md.radiomics.windows.matches import FRACTION, earlier
 
 FEATURES = 16
 SUMS = 8  # items, Σe, Σe², Σi, Σi², Σc² by level, Σc² by extent, Σc·log₂c of both
-RECIPROCALS = 6  # Σ1/e², Σ1/i², Σ1/(i²e²), Σi²/e², Σe²/i², Σi²e²
+PARTS = 10  # Σ1/e², Σ1/i², Σ1/(i²e²), Σi²/e², Σe²/i², Σi²e², and four rows of scratch
 _UNIT = float(1 << FRACTION)
 
 Whole = NDArray[np.int64]
@@ -51,64 +51,108 @@ def add_up(  # noqa: PLR0913 - a kernel takes plain values
     sums[:, :] = 0
     parts[:, :] = 0.0
     none = up.size - 1
+    log = sums[7]
+    seen = counts[2]
     for k in range(where.size):
         earlier(level, extent, 0, where, k, counts[0], counts[1], counts[2])
-        i_row = level[where[k] : where[k] + LANES]
-        e_row = extent[where[k] : where[k] + LANES]
+        i = level[where[k] : where[k] + LANES]
+        e = extent[where[k] : where[k] + LANES]
         for lane in range(LANES):
-            sums[7, lane] += up[counts[2, lane] if e_row[lane] > 0 else none]
+            log[lane] += up[seen[lane] if e[lane] > 0 else none]
+        _add_counts(i, e, counts, sums)
+        _add_reciprocals(i, e, inverse, parts)
+
+
+@jit.serial
+def _add_counts(i: Counts, e: Counts, counts: Counts, sums: Whole) -> None:
+    number, by_level, by_extent = sums[0], sums[5], sums[6]
+    same_level, same_extent = counts[0], counts[1]
+    for lane in range(LANES):
+        number[lane] += np.int64(e[lane] > 0)
+    _add_powers(e, sums[1], sums[2])
+    _add_powers(i, sums[3], sums[4])
+    for lane in range(LANES):
+        by_level[lane] += np.int64(e[lane] > 0) * (2 * np.int64(same_level[lane]) + 1)
+    for lane in range(LANES):
+        by_extent[lane] += np.int64(e[lane] > 0) * (2 * np.int64(same_extent[lane]) + 1)
+
+
+@jit.serial
+def _add_powers(x: Counts, first: Whole, second: Whole) -> None:
+    for lane in range(LANES):
+        first[lane] += np.int64(x[lane])
+    for lane in range(LANES):
+        second[lane] += np.int64(x[lane]) * np.int64(x[lane])
+
+
+@jit.serial
+def _add_product(x: Floats, y: Floats, out: Floats) -> None:
+    for lane in range(LANES):
+        out[lane] += x[lane] * y[lane]
+
+
+@jit.serial
+def _add_reciprocals(i: Counts, e: Counts, inverse: Floats, parts: Floats) -> None:
+    # Rows 0 … 5 are sums; 6 … 9 hold i², e², 1/i², 1/e² of the item at hand.
+    i_square, e_square, by_i, by_e = parts[6], parts[7], parts[8], parts[9]
+    for lane in range(LANES):
+        i_square[lane] = float(np.int64(i[lane]) * np.int64(i[lane]))
+        e_square[lane] = float(np.int64(e[lane]) * np.int64(e[lane]))
+    for lane in range(LANES):
+        by_i[lane] = inverse[i[lane]]
+        by_e[lane] = inverse[e[lane]]
+    first, second = parts[0], parts[1]
+    for lane in range(LANES):
+        first[lane] += by_e[lane]
+        second[lane] += by_i[lane]
+    _add_product(by_i, by_e, parts[2])
+    _add_product(i_square, by_e, parts[3])
+    _add_product(e_square, by_i, parts[4])
+    _add_product(e_square, i_square, parts[5])
+
+
+@jit.serial
+def _add_means(sums: Whole, weight: Floats, n: Floats, parts: Floats, out: Floats) -> None:
+    # Features that are a whole sum, or a sum of reciprocals, over the number of items.
+    for source, target in ((2, 1), (5, 2), (6, 4), (4, 11)):
+        whole = sums[source]
+        mean = out[target]
         for lane in range(LANES):
-            i = np.int64(i_row[lane])
-            e = np.int64(e_row[lane])
-            there = np.int64(e > 0)
-            sums[0, lane] += there
-            sums[1, lane] += e
-            sums[2, lane] += e * e
-            sums[3, lane] += i
-            sums[4, lane] += i * i
-            sums[5, lane] += there * (2 * np.int64(counts[0, lane]) + 1)
-            sums[6, lane] += there * (2 * np.int64(counts[1, lane]) + 1)
+            mean[lane] += weight[lane] * float(whole[lane]) / n[lane]
+    for source, target in ((0, 0), (1, 10), (2, 12), (3, 13), (4, 14), (5, 15)):
+        part = parts[source]
+        mean = out[target]
         for lane in range(LANES):
-            by_i = inverse[i_row[lane]]
-            by_e = inverse[e_row[lane]]
-            i_square = float(i_row[lane]) * float(i_row[lane])
-            e_square = float(e_row[lane]) * float(e_row[lane])
-            parts[0, lane] += by_e
-            parts[1, lane] += by_i
-            parts[2, lane] += by_i * by_e
-            parts[3, lane] += i_square * by_e
-            parts[4, lane] += e_square * by_i
-            parts[5, lane] += e_square * i_square
+            mean[lane] += weight[lane] * part[lane] / n[lane]
+    for source, target in ((5, 3), (6, 5)):
+        whole = sums[source]
+        mean = out[target]
+        for lane in range(LANES):
+            mean[lane] += weight[lane] * float(whole[lane]) / (n[lane] * n[lane])
 
 
 @jit.serial
 def add_features(sums: Whole, parts: Floats, n_log_n: Whole, counted: Whole, out: Floats, used: Whole) -> None:  # noqa: PLR0913
-    """Add the features of each lane that ``counted`` names, in the order of :data:`RUNS`."""
+    """Add the features of each lane that ``counted`` names with a 1, in the order of :data:`RUNS`; else 0."""
+    n, weight = parts[6], parts[7]
+    count, e1 = sums[0], sums[1]
     for lane in range(LANES):
-        count = sums[0, lane]
-        if count == 0 or counted[lane] == 0:
-            continue
-        used[lane] += 1
-        n = float(count)
-        e1, e2 = float(sums[1, lane]), float(sums[2, lane])
-        i1, i2 = float(sums[3, lane]), float(sums[4, lane])
-        by_level, by_extent = float(sums[5, lane]), float(sums[6, lane])
-        out[0, lane] += parts[0, lane] / n
-        out[1, lane] += e2 / n
-        out[2, lane] += by_level / n
-        out[3, lane] += by_level / (n * n)
-        out[4, lane] += by_extent / n
-        out[5, lane] += by_extent / (n * n)
-        out[6, lane] += n / e1
-        out[7, lane] += (n * i2 - i1 * i1) / (n * n)
-        out[8, lane] += (n * e2 - e1 * e1) / (n * n)
-        out[9, lane] += float(n_log_n[count] - sums[7, lane]) / (n * _UNIT)
-        out[10, lane] += parts[1, lane] / n
-        out[11, lane] += i2 / n
-        out[12, lane] += parts[2, lane] / n
-        out[13, lane] += parts[3, lane] / n
-        out[14, lane] += parts[4, lane] / n
-        out[15, lane] += parts[5, lane] / n
+        there = np.int64(count[lane] > 0) * counted[lane]
+        used[lane] += there
+        weight[lane] = float(there)
+        n[lane] = float(max(count[lane], 1))
+    _add_means(sums, weight, n, parts, out)
+    percentage, entropy = out[6], out[9]
+    for lane in range(LANES):
+        percentage[lane] += weight[lane] * n[lane] / float(max(e1[lane], 1))
+    log = sums[7]
+    for lane in range(LANES):
+        entropy[lane] += weight[lane] * float(n_log_n[count[lane]] - log[lane]) / (n[lane] * _UNIT)
+    for source, target in ((3, 7), (1, 8)):
+        first, second, spread = sums[source], sums[source + 1], out[target]
+        for lane in range(LANES):
+            square = float(first[lane]) * float(first[lane])
+            spread[lane] += weight[lane] * (n[lane] * float(second[lane]) - square) / (n[lane] * n[lane])
 
 
 def _named(short: str, long: str, kind: str, percentage: str, spread: str, entropy: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 
 Rules of this module:
 
-- A voxel with no neighbour in the window is left out (IBSI: N_v,p counts the others).
+- A voxel with no neighbour in the window counts, with a difference of 0, as in PyRadiomics (IBSI leaves it out).
 - p_i = n_i / N and s_i are gathered by level in order of appearance; sums over pairs of levels run over the levels that
   occur. With all levels equal PyRadiomics' numbers stand: coarseness 10⁶, the others 0.
 """
@@ -57,10 +57,9 @@ def _by_level(  # noqa: PLR0913 - a kernel takes plain values
     # Levels in order of appearance with n_i and s_i; rank_of stays −1 between calls.
     found = 0
     for k in range(offsets.size):
-        around = np.int64(count[k, lane])
-        if around == 0:
-            continue
         i = np.int64(levels[base + lane + offsets[k]])
+        if i == rank_of.size - 1:  # takes no part
+            continue
         r = rank_of[i]
         if r < 0:
             r = found
@@ -70,7 +69,9 @@ def _by_level(  # noqa: PLR0913 - a kernel takes plain values
             s[r] = 0.0
             found += 1
         n[r] += 1
-        s[r] += float(abs(i * around - np.int64(total[k, lane]))) / float(around)
+        around = np.int64(count[k, lane])
+        if around > 0:
+            s[r] += float(abs(i * around - np.int64(total[k, lane]))) / float(around)
     for r in range(found):
         rank_of[level[r]] = -1
     return found
@@ -109,7 +110,7 @@ def _features(found: int, level: Whole, n: Whole, s: Floats, out: Floats) -> Non
 def chunk(  # noqa: PLR0913 - a kernel takes plain values
     levels: Counts, base: int, place: Whole, offsets: Whole, total: Counts, count: Counts, rank_of: Whole, out: Floats
 ) -> None:
-    """The five features of LANES windows; NaN where no voxel has a neighbour."""
+    """The five features of LANES windows."""
     level = np.empty(offsets.size, dtype=np.int64)
     n = np.empty(offsets.size, dtype=np.int64)
     s = np.empty(offsets.size)
@@ -117,7 +118,4 @@ def chunk(  # noqa: PLR0913 - a kernel takes plain values
         if place[base + lane] < 0:
             continue
         found = _by_level(levels, base, lane, offsets, total, count, rank_of, level, n, s)
-        if found:
-            _features(found, level, n, s, out[:, lane])
-        else:
-            out[:, lane] = np.nan
+        _features(found, level, n, s, out[:, lane])
