@@ -277,7 +277,8 @@ def _use_cache(call: Call) -> None:
 
 
 def _announce_compiler(call: Call) -> None:
-    """Say why the first maps of this set take longer; numba names its folders after that of the source."""
-    cache = os.environ.get("NUMBA_CACHE_DIR")
-    if cache and not any(Path(cache).glob("windows_*/*.nbc")):
+    """Say why the first maps of this set take longer."""
+    from radiomicnet_md.radiomics import jit
+
+    if not jit.compiled("families"):
         call.console.note(_COMPILING)

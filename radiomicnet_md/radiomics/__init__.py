@@ -66,13 +66,14 @@ def dense(  # noqa: PLR0913 - a window's properties
     )
 
 
-def lesion(
+def lesion(  # noqa: PLR0913 - one rule of discretisation is given
     image: NDArray[np.generic],
     mask: NDArray[np.generic],
     spacing_mm: tuple[float, ...] | None = None,
     *,
     bin_count: int | None = None,
     bin_width: float | None = None,
+    bin_start: float | None = None,
 ) -> Lesion:
     """All values of the region where ``mask`` is not 0: 102 in 2-D, 107 in 3-D, each a number or typed UNDEFINED.
 
@@ -81,9 +82,11 @@ def lesion(
     :param spacing_mm: distance of pixel centres along each axis; None withholds every value that needs it
     :param bin_count: number of grey levels, or
     :param bin_width: width of one in units of the image; neither means PyRadiomics' width of 25
+    :param bin_start: with a bin width, where the lowest level begins (IBSI's fixed bin size with a lower bound);
+        None for PyRadiomics' edges at multiples of the width
     :raises InputError: shapes that differ or are not 2-D or 3-D, a spacing that is not positive, values not finite
-    :raises UsageError: binning parameters out of range
+    :raises UsageError: binning parameters out of range, a value below the start
     """
     from radiomicnet_md.radiomics import per_lesion
 
-    return per_lesion.measure(image, mask, spacing_mm, bin_count=bin_count, bin_width=bin_width)
+    return per_lesion.measure(image, mask, spacing_mm, bin_count=bin_count, bin_width=bin_width, bin_start=bin_start)

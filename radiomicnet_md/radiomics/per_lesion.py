@@ -7,8 +7,8 @@ Rules of this module:
   107 (93 and 14 of shape).
 - NaN, infinity and the numbers PyRadiomics puts in the place of "undefined" (a correlation of 1, a
   coarseness of 10⁶) never leave this module; nor does a warning of the libraries below.
-- The image goes to PyRadiomics in double precision (see :mod:`radiomicnet_md.radiomics.levels`), so the
-  levels whose digest stands beside the values are those that were measured.
+- PyRadiomics gets the edges of the levels (see :mod:`radiomicnet_md.radiomics.levels`) and the image in double
+  precision, so the levels whose digest stands beside the values are those that were measured.
 """
 
 from __future__ import annotations
@@ -83,13 +83,14 @@ def values(
     return measure(image, mask, spacing_mm).values
 
 
-def measure(
+def measure(  # noqa: PLR0913 - one rule of discretisation is given
     image: NDArray[np.generic],
     mask: NDArray[np.generic],
     spacing_mm: tuple[float, ...] | None,
     *,
     bin_count: int | None = None,
     bin_width: float | None = None,
+    bin_start: float | None = None,
 ) -> Lesion:
     """All values of the region where ``mask`` is not 0.
 
@@ -98,6 +99,7 @@ def measure(
     :param spacing_mm: distance of pixel centres along each axis; None withholds every value that needs it
     :param bin_count: number of grey levels, or
     :param bin_width: width of one in units of the image; neither means a width of :data:`BIN_WIDTH`
+    :param bin_start: lower end of the lowest of these (IBSI's fixed bin size); None for a multiple of the width
     :raises InputError: shapes that differ or are not 2-D or 3-D, a spacing that is not positive, values not finite
     :raises UsageError: binning parameters out of range
     """
@@ -108,12 +110,11 @@ def measure(
     if pixels == 0:
         return Lesion(dict.fromkeys(known, Undefined(Reason.EMPTY)), 0, 0, None)
     width = BIN_WIDTH if bin_count is None and bin_width is None else bin_width
-    binned = levels.discretise(image, region, bin_count=bin_count, bin_width=width)
+    binned = levels.discretise(image, region, bin_count=bin_count, bin_width=width, bin_start=bin_start)
     digest = array_sha256(binned.array + np.int16(1))
     if pixels == 1:
         return Lesion(dict.fromkeys(known, Undefined(Reason.ONE_PIXEL)), 1, binned.count, digest)
-    settings = {"binCount": bin_count} if width is None else {"binWidth": width}
-    numbers = _extract(*_box(image, region), spacing_mm, settings)
+    numbers = _extract(*_box(image, region), spacing_mm, binned.edges)
     flat = _flat_names(np.asarray(image)[region], binned.array[region])
     if _busyness_divides_by_nothing(binned.array[region]):
         numbers["ngtdm_Busyness"] = math.nan
@@ -176,9 +177,12 @@ def _extract(
     image: NDArray[np.float64],
     region: NDArray[np.uint8],
     spacing_mm: tuple[float, ...] | None,
-    settings: Mapping[str, Any],
+    edges: NDArray[np.float64],
 ) -> dict[str, float]:
-    """PyRadiomics' numbers under ``class_Feature``, NaN where it has none."""
+    """PyRadiomics' numbers under ``class_Feature``, NaN where it has none.
+
+    Its bin count goes to ``numpy.histogram``, which takes a list of edges as well.
+    """
     with _quiet():
         import SimpleITK
         from radiomics import firstorder, glcm, gldm, glrlm, glszm, ngtdm, shape, shape2D
@@ -199,7 +203,7 @@ def _extract(
         return {
             f"{prefix}_{name}": float(np.real(value))
             for prefix, measured in classes.items()
-            for name, value in measured(*pair, **settings).execute().items()
+            for name, value in measured(*pair, binCount=edges.tolist()).execute().items()
         }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as everybody calls it
@@ -249,11 +250,11 @@ def test_a_bar_moves_where_a_person_watches(
 
 
 def test_compiling_is_said_until_it_is_done(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
     call = ("features", saved(tmp_path, GREY, "png"), "--set", "all")
     assert "compiling" not in command(*call).err
     assert "compiling the measuring code once" in command(*call, "--maps", tmp_path / "maps").err
     assert command(*call, "--maps", tmp_path / "maps", "--quiet").err == ""
     (tmp_path / "cache" / "windows_0").mkdir(parents=True)
-    samples.put(tmp_path / "cache" / "windows_0", b"", "measure.nbc")
+    samples.put(tmp_path / "cache" / "windows_0", b"", "families.glcm-1.nbc")
     assert "compiling" not in command(*call, "--maps", tmp_path / "maps").err

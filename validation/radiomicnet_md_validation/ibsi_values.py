@@ -7,8 +7,8 @@ Rules of this module:
   :mod:`radiomicnet_md.radiomics.per_lesion`, and is at most averaged over slices or put on IBSI's zero (kurtosis − 3).
 - A row is matched by family and code, as the device's own table has them. Where the list's code is
   missing, doubtful or a synonym, a table below says what it is matched by instead.
-- Levels are handed over as IBSI numbers them. The device's fixed bin width numbers them from the
-  region's lowest; what that changes is counted (:attr:`Measured.plain`).
+- Levels are handed over as IBSI numbers them: from the lower end of the re-segmentation range. A bin width without
+  a start numbers them from the region's lowest; what that changes is counted (:attr:`Measured.plain`).
 - The digital phantom fits into one window of the dense maps, so these are compared too.
 """
 
@@ -97,7 +97,7 @@ class Measured:
     slices: Numbers  # as ``levels``, per slice, then the mean over slices; empty for 3D configurations
     window: Numbers  # of the digital phantom by `dense` at one voxel, whose window holds all others; or empty
     window_slices: Numbers  # the same per slice, then the mean over slices
-    plain: Numbers  # of the intensity mask as `lesion` gives them with its own levels; empty for 2D configurations
+    plain: Numbers  # of the intensity mask as `lesion` gives them without a bin start; empty for 2D configurations
 
     def value(self, family: str, aggregation: str, name: str) -> float:
         """The number that is compared with the reference."""
@@ -156,13 +156,8 @@ def _in_window(levels: NDArray[np.int16], grey: NDArray[np.float64], spacing_mm:
 
 
 def _on_levels(levels: NDArray[np.int16], spacing_mm: tuple[float, ...]) -> Numbers:
-    """The adapter's values of the levels as they are: one edge between each two levels, from level 1 on.
-
-    PyRadiomics passes its bin count to ``numpy.histogram``, which takes a list of edges as well.
-    """
-    edges = np.arange(int(levels.max()) + 1) + 0.5
-    image, region = per_lesion._box(levels, levels > 0)  # noqa: SLF001 - the public call numbers levels its own way
-    return per_lesion._extract(image, region, spacing_mm, {"binCount": edges})  # noqa: SLF001 - (the same)
+    """The values of levels as they are numbered: bins of width 1 from level 1 on."""
+    return _defined(lesion(levels, levels > 0, spacing_mm, bin_width=1, bin_start=1))
 
 
 def _defined(measured: per_lesion.Lesion) -> Numbers:

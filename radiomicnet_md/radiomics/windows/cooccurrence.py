@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
 from radiomicnet_md.radiomics.windows.geometry import LANES
-from radiomicnet_md.radiomics.windows.matches import FRACTION, earlier
+from radiomicnet_md.radiomics.windows.matches import FRACTION, earlier, earlier_weight
 
 NAMES = (
     "Autocorrelation",
@@ -89,7 +89,7 @@ def planes(levels: Counts, missing: int, step: int, sums: Counts, differences: C
 
 
 @jit.serial
-def _add_row(s_row: Counts, d_row: Counts, missing: int, table: Whole, scratch: Whole, columns: Whole) -> None:  # noqa: PLR0913
+def _add_row(s_row: Counts, d_row: Counts, missing: int, table: Whole, scratch: Whole, columns: Whole) -> None:
     # One row of pairs into the sums of columns: pairs, equal pairs, Σs … Σs⁴, Σd, Σd², five weights.
     s, d = scratch[0, : s_row.size], scratch[1, : s_row.size]
     there, equal = columns[0, : s_row.size], columns[1, : s_row.size]
@@ -127,7 +127,7 @@ def _add_higher_powers(x: Whole, third: Whole, fourth: Whole) -> None:
 
 
 @jit.serial
-def rectangle(  # noqa: PLR0913 - a kernel takes plain values
+def rectangle(
     s_line: Counts, d_line: Counts, missing: int, table: Whole, base: int, rows: Whole, left: int, width: int,
     scratch: Whole, columns: Whole, sums: Whole,
 ) -> None:  # fmt: skip
@@ -150,7 +150,7 @@ def rectangle(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def classes(  # noqa: PLR0913 - a kernel takes plain values
+def classes(
     s_line: Counts, d_line: Counts, missing: int, base: int, first: Whole, up: Whole,
     counts: Counts, logs: Whole, energy: Whole,
 ) -> None:  # fmt: skip
@@ -181,7 +181,7 @@ def _add_energy(seen: Counts, d_row: Counts, missing: int, squares: Whole, large
 
 
 @jit.serial
-def marginal(  # noqa: PLR0913 - a kernel takes plain values
+def marginal(
     levels: Counts, missing: int, base: int, offsets: Whole, first_index: Whole, second_index: Whole,
     up: Whole, weight: Counts, seen: Counts, log: Whole,
 ) -> None:  # fmt: skip
@@ -200,13 +200,7 @@ def marginal(  # noqa: PLR0913 - a kernel takes plain values
             weight_b[lane] += there
     log[:] = 0
     for q in range(offsets.size):
-        seen[:] = 0
-        here = levels[base + offsets[q] : base + offsets[q] + LANES]
-        for p in range(q):
-            there_row = levels[base + offsets[p] : base + offsets[p] + LANES]
-            weight_p = weight[p]
-            for lane in range(LANES):
-                seen[lane] += weight_p[lane] if here[lane] == there_row[lane] else np.uint8(0)
+        earlier_weight(levels, base, offsets, weight, q, seen)
         weight_q = weight[q]
         for lane in range(LANES):
             log[lane] += up[seen[lane]] if weight_q[lane] > 0 else 0
@@ -295,7 +289,7 @@ def _add_products(sums: Whole, n: Floats, out: Floats) -> None:
 
 
 @jit.serial
-def _add_entropies(  # noqa: PLR0913 - a kernel takes plain values
+def _add_entropies(
     sums: Whole, logs: Whole, marginal_log: Whole, n_log_n: Whole, n: Floats, scratch: Floats, exponential: Any,
     out: Floats,
 ) -> None:  # fmt: skip
@@ -325,7 +319,7 @@ def _add_entropies(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def add_features(  # noqa: PLR0913 - a kernel takes plain values
+def add_features(
     sums: Whole, logs: Whole, energy: Whole, marginal_log: Whole, n_log_n: Whole, exponential: Any, scratch: Floats,
     out: Floats, used: Whole,
 ) -> None:  # fmt: skip

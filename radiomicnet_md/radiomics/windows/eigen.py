@@ -14,140 +14,147 @@ Rules of this module:
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
-from radiomicnet_md.radiomics.windows.eight import WIDTH as BATCH
-from radiomicnet_md.radiomics.windows.eight import add_product, next_minor, scale, subtract_products
+from radiomicnet_md.radiomics.windows.vector import BYTES, any_above, choose, load, root, splat, store
 
+BATCH = BYTES // 8
 _TINY = 1e-300
 _CLOSE = 4e-14  # Laguerre's steps fall by the third power: after one this small nothing is left to gain
 _MOST_STEPS = 100
 
 Floats = NDArray[np.float64]
+Vector = Any  # of BATCH doubles, one of each matrix
 
 
 @jit.serial
 def work_size(size: int) -> int:
     """Doubles of scratch that :func:`second` needs for matrices of a size."""
-    return (8 * size + 6) * BATCH
+    return 4 * size * BATCH
 
 
 @jit.serial
 def _update(a: Floats, size: int, first: int, u: Floats, p: Floats) -> None:
     # A −= u pᵀ + p uᵀ from row and column ``first`` on.
     for i in range(first, size):
+        u_i = load(u, i * BATCH)
+        p_i = load(p, i * BATCH)
         for j in range(first, i + 1):
-            subtract_products(a, (i * size + j) * BATCH, u, i * BATCH, p, j * BATCH)
+            k = (i * size + j) * BATCH
+            store(a, k, load(a, k) - (u_i * load(p, j * BATCH) + p_i * load(u, j * BATCH)))
 
 
 @jit.serial
-def _subtract_projection(p: Floats, u: Floats, beta: Floats, first: int, size: int, total: Floats) -> None:  # noqa: PLR0913
+def _subtract_projection(p: Floats, u: Floats, beta: Vector, first: int, size: int) -> None:
     # p −= ½ β (pᵀu) u: what makes the two-sided reflection a sum of two products.
-    total[:] = 0.0
+    dot = load(p, first * BATCH) * load(u, first * BATCH)
+    for i in range(first + 1, size):
+        dot += load(p, i * BATCH) * load(u, i * BATCH)
+    share = dot * (splat(0.5) * beta)
     for i in range(first, size):
-        add_product(total, 0, p, i * BATCH, u, i * BATCH)
-    for b in range(BATCH):
-        total[b] *= -0.5 * beta[b]
-    for i in range(first, size):
-        add_product(p, i * BATCH, total, 0, u, i * BATCH)
+        store(p, i * BATCH, load(p, i * BATCH) - share * load(u, i * BATCH))
 
 
 @jit.serial
-def _deflate(a: Floats, size: int, degrees: Floats, u: Floats, p: Floats, small: Floats) -> None:  # noqa: PLR0913
+def _deflate(a: Floats, size: int, degrees: Floats, u: Floats, p: Floats) -> None:
     # W → D^−½ W D^−½, then reflect its eigenvector v of 1 onto the first axis: rows and columns from 1 on keep the
     # others. With u = v + e₀ and A v = v, A u is v plus the first column: no product is needed.
-    beta, total = small[:BATCH], small[BATCH : 2 * BATCH]
-    total[:] = 0.0
+    one = splat(1.0)
+    total = load(degrees, 0)
+    for i in range(1, size):
+        total += load(degrees, i * BATCH)
     for i in range(size):
-        for b in range(BATCH):
-            total[b] += degrees[i * BATCH + b]
-            p[i * BATCH + b] = 1.0 / np.sqrt(degrees[i * BATCH + b])
-    for i in range(size):
-        for b in range(BATCH):
-            u[i * BATCH + b] = np.sqrt(degrees[i * BATCH + b] / total[b])
+        degree = load(degrees, i * BATCH)
+        store(u, i * BATCH, root(degree / total))
+        p_i = one / root(degree)
+        store(p, i * BATCH, p_i)
         for j in range(i + 1):
-            scale(a, (i * size + j) * BATCH, p, i * BATCH, p, j * BATCH)
-    for b in range(BATCH):
-        beta[b] = 1.0 / (1.0 + u[b])  # 2 / uᵀu
+            k = (i * size + j) * BATCH
+            store(a, k, load(a, k) * (p_i * load(p, j * BATCH)))
+    beta = one / (one + load(u, 0))  # 2 / uᵀu
     for i in range(size):
-        for b in range(BATCH):
-            p[i * BATCH + b] = (u[i * BATCH + b] + a[i * size * BATCH + b]) * beta[b]
-    for b in range(BATCH):
-        u[b] += 1.0
-    _subtract_projection(p, u, beta, 0, size, total)
+        store(p, i * BATCH, (load(u, i * BATCH) + load(a, i * size * BATCH)) * beta)
+    store(u, 0, load(u, 0) + one)
+    _subtract_projection(p, u, beta, 0, size)
     _update(a, size, 1, u, p)
 
 
 @jit.serial
-def _reflect(a: Floats, size: int, k: int, u: Floats, p: Floats, off: Floats, small: Floats) -> None:  # noqa: PLR0913
+def _reflect(a: Floats, size: int, k: int, u: Floats, p: Floats, off: Floats) -> None:
     # One Householder step: column k below the diagonal becomes (√off[k], 0, …).
-    beta, total = small[:BATCH], small[BATCH : 2 * BATCH]
-    total[:] = 0.0
-    for i in range(k + 1, size):
-        place = (i * size + k) * BATCH
-        add_product(total, 0, a, place, a, place)
-        for b in range(BATCH):
-            u[i * BATCH + b] = a[place + b]
-            p[i * BATCH + b] = 0.0
-    for b in range(BATCH):
-        head = u[(k + 1) * BATCH + b]
-        alpha = -np.sqrt(total[b]) if head > 0.0 else np.sqrt(total[b])
-        square = total[b] - head * alpha  # uᵀu / 2
-        beta[b] = 1.0 / square if square > _TINY else 0.0
-        u[(k + 1) * BATCH + b] = head - alpha
-        off[k * BATCH + b] = total[b]
-    for i in range(k + 1, size):
+    zero = splat(0.0)
+    head = load(a, ((k + 1) * size + k) * BATCH)
+    norm = head * head
+    for i in range(k + 2, size):
+        entry = load(a, (i * size + k) * BATCH)
+        norm += entry * entry
+        store(u, i * BATCH, entry)
+    alpha = root(norm)
+    alpha = choose(head, zero, zero - alpha, alpha)
+    square = norm - head * alpha  # uᵀu / 2
+    beta = choose(square, splat(_TINY), splat(1.0) / square, zero)
+    store(off, k * BATCH, norm)
+    store(u, (k + 1) * BATCH, head - alpha)
+    for i in range(k + 1, size):  # p ← A u: each entry of the lower triangle serves its row and its column
+        u_i = load(u, i * BATCH)
+        p_i = load(a, (i * size + i) * BATCH) * u_i
         for j in range(k + 1, i):
-            place = (i * size + j) * BATCH
-            add_product(p, i * BATCH, a, place, u, j * BATCH)
-            add_product(p, j * BATCH, a, place, u, i * BATCH)
-        add_product(p, i * BATCH, a, (i * size + i) * BATCH, u, i * BATCH)
+            entry = load(a, (i * size + j) * BATCH)
+            p_i += entry * load(u, j * BATCH)
+            store(p, j * BATCH, load(p, j * BATCH) + entry * u_i)
+        store(p, i * BATCH, p_i)
     for i in range(k + 1, size):
-        for b in range(BATCH):
-            p[i * BATCH + b] *= beta[b]
-    _subtract_projection(p, u, beta, k + 1, size, total)
+        store(p, i * BATCH, load(p, i * BATCH) * beta)
+    _subtract_projection(p, u, beta, k + 1, size)
     _update(a, size, k + 1, u, p)
 
 
 @jit.serial
-def _minors(diagonal: Floats, off: Floats, order: int, x: Floats, sign: float, work: Floats) -> None:  # noqa: PLR0913
-    # Leading minors of xI − sign · T, their first and half their second derivatives: three times BATCH values an order.
-    minors, shifted = work[order * BATCH :], work[: order * BATCH]
-    for k in range(order):
-        for b in range(BATCH):
-            shifted[k * BATCH + b] = x[b] - sign * diagonal[k * BATCH + b]
-    minors[: 6 * BATCH] = 0.0
-    for b in range(BATCH):
-        minors[b] = 1.0
-        minors[3 * BATCH + b] = shifted[b]
-        minors[4 * BATCH + b] = 1.0
-    for k in range(1, order):
-        next_minor(minors, 3 * k * BATCH, shifted, k * BATCH, off, (k - 1) * BATCH)
+def _largest(diagonal: Floats, off: Floats, order: int, sign: float, active: Vector) -> Vector:
+    # The largest eigenvalue of sign · T: Laguerre's iteration from 1 down, where ``active`` is above 0; elsewhere 1.
+    zero, one, tiny = splat(0.0), splat(1.0), splat(_TINY)
+    close, signs, n, others = splat(_CLOSE), splat(sign), splat(float(order)), splat(float(order - 1))
+    x = one
+    for _ in range(_MOST_STEPS):
+        # The leading minors of xI − sign · T with their first and half their second derivatives by x.
+        old_value, old_slope, old_bend = one, zero, zero
+        value, slope, bend = x - signs * load(diagonal, 0), one, zero
+        for k in range(1, order):
+            d = x - signs * load(diagonal, k * BATCH)
+            e = load(off, (k - 1) * BATCH)
+            next_bend = d * bend + (slope - e * old_bend)
+            next_slope = d * slope + (value - e * old_slope)
+            next_value = d * value - e * old_value
+            old_value, old_slope, old_bend = value, slope, bend
+            value, slope, bend = next_value, next_slope, next_bend
+        safe = choose(value, tiny, value, one)
+        g = slope / safe
+        h = g * g - (bend + bend) / safe
+        under = others * (n * h - g * g)
+        step = n / (g + root(choose(under, zero, under, zero)))
+        step = choose(active, zero, choose(value, tiny, step, zero), zero)
+        x -= step
+        active = choose(step, close, one, zero)
+        if not any_above(active, zero):
+            break
+    return x
 
 
 @jit.serial
-def _largest(  # noqa: PLR0913 - a kernel takes plain values
-    diagonal: Floats, off: Floats, order: int, sign: float, work: Floats, active: Floats, x: Floats
-) -> None:
-    # Laguerre's iteration from x (at or above the largest root of sign · T) down to it, where ``active`` is not 0.
-    n = float(order)
-    last = work[4 * order * BATCH : (4 * order + 3) * BATCH]
-    for _ in range(_MOST_STEPS):
-        if active.max() == 0.0:
-            return
-        _minors(diagonal, off, order, x, sign, work)
-        for b in range(BATCH):
-            value = last[b]
-            safe = value if value > _TINY else 1.0
-            g = last[BATCH + b] / safe
-            h = g * g - 2.0 * (last[2 * BATCH + b] / safe)
-            under = (n - 1.0) * (n * h - g * g)
-            step = n / (g + np.sqrt(under if under > 0.0 else 0.0)) if value > _TINY else 0.0
-            step = step if active[b] > 0.0 else 0.0
-            x[b] -= step
-            active[b] = 1.0 if step >= _CLOSE else 0.0
+def _below(diagonal: Floats, off: Floats, order: int, x: Vector) -> Vector:
+    # 1 where T has an eigenvalue at −x or below: there some leading minor of xI + T is not positive; else 0.
+    zero, one = splat(0.0), splat(1.0)
+    old = one
+    value = x + load(diagonal, 0)
+    found = choose(value, zero, zero, one)
+    for k in range(1, order):
+        old, value = value, (x + load(diagonal, k * BATCH)) * value - load(off, (k - 1) * BATCH) * old
+        found = choose(value, zero, found, one)
+    return found
 
 
 @jit.serial
@@ -161,32 +168,19 @@ def second(a: Floats, size: int, degrees: Floats, work: Floats, out: Floats) -> 
     """
     long = size * BATCH
     u, p, off, diagonal = work[:long], work[long : 2 * long], work[2 * long : 3 * long], work[3 * long : 4 * long]
-    small = work[4 * long : 4 * long + 3 * BATCH]
-    rest = work[4 * long + 3 * BATCH :]
-    _deflate(a, size, degrees, u, p, small)
+    _deflate(a, size, degrees, u, p)
     for k in range(1, size - 2):
-        _reflect(a, size, k, u, p, off, small)
+        _reflect(a, size, k, u, p, off)
     for i in range(1, size):
-        for b in range(BATCH):
-            diagonal[(i - 1) * BATCH + b] = a[(i * size + i) * BATCH + b]
-    for b in range(BATCH):
-        beside = a[((size - 1) * size + size - 2) * BATCH + b]
-        off[(size - 2) * BATCH + b] = beside * beside
-    active, down = small[:BATCH], small[BATCH : 2 * BATCH]
-    order = size - 1
-    active[:] = 1.0
-    out[:] = 1.0
-    _largest(diagonal, off[BATCH:], order, 1.0, rest, active, out)
-    for b in range(BATCH):
-        out[b] = out[b] if out[b] > 0.0 else 0.0
-    _minors(diagonal, off[BATCH:], order, out, -1.0, rest)
-    minors = rest[order * BATCH :]
-    active[:] = 0.0
-    for k in range(1, order + 1):  # a leading minor of xI + T that is not positive: an eigenvalue at −x or below
-        for b in range(BATCH):
-            active[b] = 1.0 if minors[3 * k * BATCH + b] <= 0.0 else active[b]
-    for b in range(BATCH):
-        down[b] = active[b]
-    _largest(diagonal, off[BATCH:], order, -1.0, rest, active, down)
-    for b in range(BATCH):
-        out[b] = max(out[b], down[b])
+        store(diagonal, (i - 1) * BATCH, load(a, (i * size + i) * BATCH))
+    beside = load(a, ((size - 1) * size + size - 2) * BATCH)
+    store(off, (size - 2) * BATCH, beside * beside)
+    zero = splat(0.0)
+    largest = _largest(diagonal, off[BATCH:], size - 1, 1.0, splat(1.0))
+    largest = choose(largest, zero, largest, zero)
+    below = _below(diagonal, off[BATCH:], size - 1, largest)
+    if any_above(below, zero):
+        smallest = _largest(diagonal, off[BATCH:], size - 1, -1.0, below)
+        smallest = choose(below, zero, smallest, zero)
+        largest = choose(smallest, largest, smallest, largest)
+    store(out, 0, largest)

@@ -24,7 +24,7 @@ Counts = NDArray[Any]
 
 
 @jit.serial
-def runs(  # noqa: PLR0913 - a kernel takes plain values
+def runs(
     levels: Counts, missing: int, base: int, offsets: Whole, before: Whole, behind: Whole,
     level: Counts, extent: Counts, length: Counts, elements: Counts, counted: Whole,
 ) -> None:  # fmt: skip
@@ -71,7 +71,7 @@ def runs(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def dependences(  # noqa: PLR0913 - a kernel takes plain values
+def dependences(
     levels: Counts, missing: int, base: int, offsets: Whole, ways: Whole, level: Counts, extent: Counts
 ) -> None:
     """One and the number of neighbours in the window with the same level; ``ways`` as for :func:`zones`."""
@@ -95,8 +95,8 @@ def dependences(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def _spread(label_a: Counts, label_b: Counts, x_a: Counts, x_b: Counts) -> int:
-    changed = 0
+def _spread(label_a: Counts, label_b: Counts, x_a: Counts, x_b: Counts) -> bool:
+    changed = np.int64(0)
     for lane in range(LANES):
         a = label_a[lane]
         b = label_b[lane]
@@ -105,11 +105,11 @@ def _spread(label_a: Counts, label_b: Counts, x_a: Counts, x_b: Counts) -> int:
         changed |= np.int64(same and a != b)
         label_a[lane] = least if same else a
         label_b[lane] = least if same else b
-    return changed
+    return bool(changed)
 
 
 @jit.serial
-def zones(  # noqa: PLR0913 - a kernel takes plain values
+def zones(
     levels: Counts, missing: int, base: int, offsets: Whole, ways: Whole, level: Counts, extent: Counts, label: Counts
 ) -> None:
     """Connected voxels of one level.
@@ -118,9 +118,9 @@ def zones(  # noqa: PLR0913 - a kernel takes plain values
     """
     for k in range(offsets.size):
         label[k, :] = k
-    changed = 1
+    changed = True
     while changed:
-        changed = 0
+        changed = False
         for turn in range(2 * ways.shape[0]):
             pair = turn if turn < ways.shape[0] else 2 * ways.shape[0] - 1 - turn
             a = base + offsets[ways[pair, 0]]

@@ -53,15 +53,14 @@ def _mean(features: Floats, used: Whole) -> None:
 
 
 @jit.serial
-def glcm(  # noqa: PLR0913 - a kernel takes plain values
+def glcm(
     levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, moves: Any, planes: Counts,
-    table: Whole, logs: Any, exponential: Any, rows: Whole, out: Floats,
+    table: Whole, number: int, logs: Any, exponential: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
     """The GLCM maps from ``begin`` to ``end`` of the line."""
     _, pairs, ends, first, row_count, row, left, width = moves
     up, n_log_n = logs
-    most = min(offsets.size, np.int64(levels[place >= 0].max()) if rows[_MCC] >= 0 else 0)
-    sizes = mcc.starts(most)
+    sizes = mcc.starts(min(offsets.size, number) if rows[_MCC] >= 0 else 0)
     batches = np.empty(sizes[-1])
     rank_of = np.full(missing + 1, -1, dtype=np.int64)
     results = np.empty((pairs.size, LANES))
@@ -91,9 +90,7 @@ def glcm(  # noqa: PLR0913 - a kernel takes plain values
                 levels, missing, base, offsets, ends[m, 0, : pairs[m]], ends[m, 1, : pairs[m]],
                 up, weight, counts[0], marginal,
             )  # fmt: skip
-            cooccurrence.add_features(
-                sums, log_sums, energy, marginal, n_log_n, exponential, scratch, features, used
-            )
+            cooccurrence.add_features(sums, log_sums, energy, marginal, n_log_n, exponential, scratch, features, used)
         if rows[_MCC] >= 0:
             mcc.chunk(levels, missing, base, place, offsets, ends, pairs, sizes, batches, rank_of, results)
             mcc.add(results, place, base, features[_MCC])
@@ -102,7 +99,7 @@ def glcm(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def glrlm(  # noqa: PLR0913 - a kernel takes plain values
+def glrlm(
     levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, lines: Whole, inverse: Floats,
     logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
@@ -135,11 +132,11 @@ def glrlm(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def one_matrix(  # noqa: PLR0913 - a kernel takes plain values
-    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, ways: Whole, zones: bool,
+def one_matrix(
+    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, ways: Whole, zones: int,
     inverse: Floats, logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
-    """The GLSZM maps (``zones``), or the GLDM maps."""
+    """The GLSZM maps (``zones`` 1), or the GLDM maps (0)."""
     up, n_log_n = logs
     where = np.arange(offsets.size) * LANES
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
@@ -165,8 +162,16 @@ def one_matrix(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def ngtdm(  # noqa: PLR0913 - a kernel takes plain values
-    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, ways: Whole, rows: Whole, out: Floats
+def ngtdm(
+    levels: Counts,
+    missing: int,
+    place: Whole,
+    begin: int,
+    end: int,
+    offsets: Whole,
+    ways: Whole,
+    rows: Whole,
+    out: Floats,
 ) -> None:
     """The NGTDM maps."""
     total = np.empty((offsets.size, LANES), dtype=np.uint16)
@@ -181,7 +186,7 @@ def ngtdm(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def firstorder(  # noqa: PLR0913 - a kernel takes plain values
+def firstorder(
     levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, values: Floats,
     comparisons: Whole, voxel_size: float, inverse: Floats, logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip

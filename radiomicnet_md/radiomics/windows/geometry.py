@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +67,7 @@ class Line:
 def pairs_in(radius: int, dimensions: int) -> int:
     """The most pairs that one move has in a window."""
     side = 2 * radius + 1
-    return side ** (dimensions - 1) * (side - 1)
+    return int(side ** (dimensions - 1)) * (side - 1)
 
 
 def lay_out(levels: NDArray[np.integer], radius: int) -> Line:
@@ -136,7 +135,9 @@ def _moves(cells: list[Cell], strides: Sequence[int], distances: Sequence[int]) 
     return Moves(
         steps=np.array([_on_line(step, strides) for step, _ in found], dtype=np.int64),
         pairs=np.array([len(pairs) for _, pairs in found], dtype=np.int64),
-        ends=_padded([[[index[c] for c in side] for side in zip(*pairs, strict=True)] for _, pairs in found]),
+        ends=np.stack(
+            [_padded([[index[pair[side]] for pair in pairs] for _, pairs in found]) for side in (0, 1)], axis=1
+        ),
         first=_padded([[_on_line(a, strides) for a, _ in pairs] for _, pairs in found]),
         rows=np.array([len({a[:2] for a, _ in pairs}) for _, pairs in found], dtype=np.int64),
         row=_padded([[_on_line((*r, 0), strides) for r in sorted({a[:2] for a, _ in pairs})] for _, pairs in found]),
@@ -145,12 +146,9 @@ def _moves(cells: list[Cell], strides: Sequence[int], distances: Sequence[int]) 
     )
 
 
-def _padded(lists: list[Any]) -> Offsets:
-    """Lists, or pairs of lists, of unequal length as one array."""
-    parts = [np.array(one, dtype=np.int64) for one in lists]
-    most = max((part.shape[-1] for part in parts), default=0)
-    shape = (len(parts), *(parts[0].shape[:-1] if parts else ()), most)
-    out = np.zeros(shape, dtype=np.int64)
-    for i, part in enumerate(parts):
-        out[i, ..., : part.shape[-1]] = part
+def _padded(lists: list[list[int]]) -> Offsets:
+    """Lists of unequal length as the rows of one array."""
+    out = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
+    for row, one in zip(out, lists, strict=True):
+        row[: len(one)] = one
     return out

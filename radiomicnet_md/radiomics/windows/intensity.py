@@ -54,16 +54,11 @@ def network(size: int) -> Whole:
     """Comparisons (n, 2) that sort ``size`` values, smaller to the first index."""
     full = 1 << (size - 1).bit_length()
     pairs = []
-    p = 1
-    while p < full:
-        k = p
-        while k >= 1:
+    for p in (1 << e for e in range(full.bit_length() - 1)):
+        for k in (p >> e for e in range(p.bit_length())):
             for j in range(k % p, full - k, 2 * k):
-                for i in range(min(k, full - j - k)):
-                    if (i + j) // (2 * p) == (i + j + k) // (2 * p) and i + j + k < size:
-                        pairs.append((i + j, i + j + k))
-            k //= 2
-        p *= 2
+                low = range(j, j + min(k, full - j - k))
+                pairs += [(i, i + k) for i in low if i // (2 * p) == (i + k) // (2 * p) and i + k < size]
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
@@ -92,7 +87,7 @@ def _percentile(x: Floats, lane: int, n: int, percent: int) -> float:
 
 
 @jit.serial
-def _moments(values: Floats, base: int, offsets: Whole, x: Floats, n: Whole, sums: Floats) -> None:  # noqa: PLR0913
+def _moments(values: Floats, base: int, offsets: Whole, x: Floats, n: Whole, sums: Floats) -> None:
     # Copies the values to x; n, Σx, Σx², then about the mean Σ|d|, Σd², Σd³, Σd⁴.
     n[:] = 0
     sums[:, :] = 0.0
@@ -144,7 +139,7 @@ def _robust(x: Floats, n: Whole, out: Floats, column: int) -> None:
 
 
 @jit.serial
-def add_values(  # noqa: PLR0913 - a kernel takes plain values
+def add_values(
     values: Floats, base: int, offsets: Whole, comparisons: Whole, voxel_size: float,
     x: Floats, n: Whole, sums: Floats, out: Floats, column: int,
 ) -> None:  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs, zones and dependences are all counted things with a grey level and an extent: one set of sums for three matrices.
+"""Runs, zones and dependences are all things with a grey level and an extent: one set of sums for three matrices.
 
 Rules of this module:
 
@@ -38,7 +38,7 @@ def inverse_squares(limit: int) -> Floats:
 
 
 @jit.serial
-def add_up(  # noqa: PLR0913 - a kernel takes plain values
+def add_up(
     level: Counts, extent: Counts, where: Whole, up: Whole, inverse: Floats,
     counts: Counts, sums: Whole, parts: Floats,
 ) -> None:  # fmt: skip
@@ -132,7 +132,7 @@ def _add_means(sums: Whole, weight: Floats, n: Floats, parts: Floats, out: Float
 
 
 @jit.serial
-def add_features(sums: Whole, parts: Floats, n_log_n: Whole, counted: Whole, out: Floats, used: Whole) -> None:  # noqa: PLR0913
+def add_features(sums: Whole, parts: Floats, n_log_n: Whole, counted: Whole, out: Floats, used: Whole) -> None:
     """Add the features of each lane that ``counted`` names with a 1, in the order of :data:`RUNS`; else 0."""
     n, weight = parts[6], parts[7]
     count, e1 = sums[0], sums[1]

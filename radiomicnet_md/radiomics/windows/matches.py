@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import fixed_log, jit
 from radiomicnet_md.radiomics.windows.geometry import LANES
+from radiomicnet_md.radiomics.windows.vector import BYTES, equal, load, store
 
 FRACTION = 48  # fraction bits of n·log₂ n; n ≤ 1,300 stays below 2**62
 
@@ -46,24 +47,33 @@ def _locked(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @jit.serial
-def _match(a: Counts, b: Counts, here: int, there: int, same_a: Counts, same_b: Counts, same: Counts) -> None:  # noqa: PLR0913
-    a_here = a[here : here + LANES]
-    a_there = a[there : there + LANES]
-    b_here = b[here : here + LANES]
-    b_there = b[there : there + LANES]
-    for lane in range(LANES):
-        x = np.uint8(a_here[lane] == a_there[lane])
-        y = np.uint8(b_here[lane] == b_there[lane])
-        same_a[lane] += x
-        same_b[lane] += y
-        same[lane] += x & y
+def earlier(
+    a: Counts, b: Counts, base: int, offsets: Counts, k: int, same_a: Counts, same_b: Counts, same: Counts
+) -> None:
+    """Count in each lane the entries before k that agree with it in ``a``, in ``b`` and in both."""
+    for lane in range(base, base + LANES, BYTES // a.itemsize):
+        here_a = load(a, lane + offsets[k])
+        here_b = load(b, lane + offsets[k])
+        count_a = here_a - here_a
+        count_b = count_a
+        count = count_a
+        for j in range(k):
+            in_a = equal(here_a, load(a, lane + offsets[j]))
+            in_b = equal(here_b, load(b, lane + offsets[j]))
+            count_a -= in_a  # all bits set is −1
+            count_b -= in_b
+            count -= in_a & in_b
+        store(same_a, lane - base, count_a)
+        store(same_b, lane - base, count_b)
+        store(same, lane - base, count)
 
 
 @jit.serial
-def earlier(a: Counts, b: Counts, base: int, offsets: Counts, k: int, same_a: Counts, same_b: Counts, same: Counts) -> None:  # noqa: PLR0913
-    """Count in each lane the entries before k that agree with it in ``a``, in ``b`` and in both."""
-    same_a[:] = 0
-    same_b[:] = 0
-    same[:] = 0
-    for j in range(k):
-        _match(a, b, base + offsets[k], base + offsets[j], same_a, same_b, same)
+def earlier_weight(a: Counts, base: int, offsets: Counts, weight: Counts, k: int, total: Counts) -> None:
+    """Sum up in each lane the weights (entries, LANES) of the entries before k that agree with it in ``a``."""
+    for lane in range(0, LANES, BYTES // a.itemsize):
+        here = load(a, base + lane + offsets[k])
+        found = here - here
+        for j in range(k):
+            found += load(weight[j], lane) & equal(here, load(a, base + lane + offsets[j]))
+        store(total, lane, found)

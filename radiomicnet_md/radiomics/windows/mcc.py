@@ -27,6 +27,10 @@ from radiomicnet_md.radiomics.windows.geometry import LANES
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Counts = NDArray[Any]
+Words = NDArray[np.uint64]
+
+_SHIFT, _LAST = 6, 63  # a set of nodes: 64 to a word
+_ONE = np.uint64(1)
 
 
 @jit.serial
@@ -39,8 +43,8 @@ def starts(most: int) -> Whole:
 
 
 @jit.serial
-def _rank(levels: Counts, missing: int, centre: int, offsets: Whole, rank_of: Whole, ranks: Whole) -> int:  # noqa: PLR0913
-    # Number the levels of a window in order of appearance; −1 where a voxel takes no part. rank_of stays −1 between calls.
+def _rank(levels: Counts, missing: int, centre: int, offsets: Whole, rank_of: Whole, ranks: Whole) -> int:
+    # Number the levels of a window in order of appearance, −1 for a missing one. rank_of stays −1 between calls.
     found = 0
     for k in range(offsets.size):
         level = np.int64(levels[centre + offsets[k]])
@@ -59,21 +63,23 @@ def _rank(levels: Counts, missing: int, centre: int, offsets: Whole, rank_of: Wh
 
 
 @jit.serial
-def _count(ranks: Whole, first: Whole, second: Whole, found: int, w: Whole, degrees: Whole) -> int:  # noqa: PLR0913
-    # Symmetric pair counts W and its row sums; the number of pairs whose voxels both take part.
+def _count(ranks: Whole, first: Whole, second: Whole, found: int, w: Whole, degrees: Whole, near: Words) -> int:
+    # Symmetric pair counts W (lower triangle, the diagonal doubled), its row sums, and each node's neighbours as bits;
+    # the number of pairs whose voxels both take part.
+    degrees[:found] = 0
+    near[:found] = 0
     for i in range(found):
-        degrees[i] = 0
-        for j in range(found):
-            w[i, j] = 0
+        w[i, : i + 1] = 0
     edges = 0
     for k in range(first.size):
         i = ranks[first[k]]
         j = ranks[second[k]]
         if i >= 0 and j >= 0:
-            w[i, j] += 1
-            w[j, i] += 1
+            w[max(i, j), min(i, j)] += 1 + np.int64(i == j)
             degrees[i] += 1
             degrees[j] += 1
+            near[i, j >> _SHIFT] |= _ONE << np.uint64(j & _LAST)
+            near[j, i >> _SHIFT] |= _ONE << np.uint64(i & _LAST)
             edges += 1
     return edges
 
@@ -89,38 +95,41 @@ def _of_three(w: Whole, degrees: Whole, nodes: Whole) -> float:
     # The other two eigenvalues have the sum s = trace − 1 and the product p = determinant; both times D are whole.
     i, j, k = nodes[0], nodes[1], nodes[2]
     whole = degrees[i] * degrees[j] * degrees[k]
-    s = w[i, i] * degrees[j] * degrees[k] + w[j, j] * degrees[i] * degrees[k] + w[k, k] * degrees[i] * degrees[j] - whole
-    p = w[i, i] * (w[j, j] * w[k, k] - w[j, k] * w[j, k]) - w[i, j] * (w[i, j] * w[k, k] - w[j, k] * w[i, k])
-    p += w[i, k] * (w[i, j] * w[j, k] - w[j, j] * w[i, k])
-    return (float(abs(s)) + np.sqrt(float(s * s - 4 * p * whole))) / float(2 * whole)
+    s = (
+        w[i, i] * degrees[j] * degrees[k]
+        + w[j, j] * degrees[i] * degrees[k]
+        + w[k, k] * degrees[i] * degrees[j]
+        - whole
+    )
+    p = w[i, i] * (w[j, j] * w[k, k] - w[k, j] * w[k, j]) - w[j, i] * (w[j, i] * w[k, k] - w[k, j] * w[k, i])
+    p += w[k, i] * (w[j, i] * w[k, j] - w[j, j] * w[k, i])
+    return float(float(abs(s)) + np.sqrt(float(s * s - 4 * p * whole))) / float(2 * whole)
 
 
 @jit.serial
-def _certain(w: Whole, nodes: Whole, seen: Counts, stack: Whole) -> bool:
+def _certain(w: Whole, nodes: Whole, near: Words, sets: Words) -> bool:
     # Whether the graph is in parts or bipartite, that is, whether its double cover (node, side) is not connected.
     # An edge from a node to itself makes an odd cycle: then one side will do.
-    flip = 1
+    other = 1
+    sets[:] = 0  # reached on side 0, on side 1; all nodes
     for a in nodes:
-        seen[2 * a] = False
-        seen[2 * a + 1] = False
-        flip = 0 if w[a, a] > 0 else flip
-    left = nodes.size * (1 + flip) - 1
-    seen[2 * nodes[0]] = True
-    stack[0] = 2 * nodes[0]
-    top = 1
-    while top:
-        top -= 1
-        a = stack[top] // 2
-        side = (stack[top] & 1) ^ flip
-        for b in nodes:
-            if w[a, b] > 0 and not seen[2 * b + side]:
-                seen[2 * b + side] = True
-                stack[top] = 2 * b + side
-                top += 1
-                left -= 1
-                if left == 0:
-                    return False
-    return True
+        other = 0 if w[a, a] > 0 else other
+        sets[2, a >> _SHIFT] |= _ONE << np.uint64(a & _LAST)
+    sets[0, nodes[0] >> _SHIFT] = _ONE << np.uint64(nodes[0] & _LAST)
+    changed = True
+    while changed:
+        changed = False
+        for a in nodes:
+            for side in range(1 + other):
+                if sets[side, a >> _SHIFT] >> np.uint64(a & _LAST) & _ONE:
+                    for word in range(near.shape[1]):
+                        more = sets[side ^ other, word] | near[a, word]
+                        changed |= more != sets[side ^ other, word]
+                        sets[side ^ other, word] = more
+    for word in range(near.shape[1]):
+        if sets[0, word] != sets[2, word] or (other == 1 and sets[1, word] != sets[2, word]):
+            return True
+    return False
 
 
 @jit.serial
@@ -134,7 +143,7 @@ def _put(w: Whole, degrees: Whole, nodes: Whole, b: int, batch: Floats) -> None:
 
 
 @jit.serial
-def _solve(size: int, count: int, batch: Floats, targets: Whole, work: Floats, out: Floats, results: Floats) -> None:  # noqa: PLR0913
+def _solve(size: int, count: int, batch: Floats, targets: Whole, work: Floats, out: Floats, results: Floats) -> None:
     # One batch; lanes that nobody uses repeat the first.
     for entry in range(size * size + size):
         for b in range(count, BATCH):
@@ -145,7 +154,22 @@ def _solve(size: int, count: int, batch: Floats, targets: Whole, work: Floats, o
 
 
 @jit.serial
-def chunk(  # noqa: PLR0913 - a kernel takes plain values
+def _at_once(w: Whole, degrees: Whole, nodes: Whole, near: Words, sets: Words, edges: int) -> float:
+    # MCC where no eigenvalue need be sought: NaN without a pair, −1 where one must.
+    size = nodes.size
+    if size < 2:  # noqa: PLR2004 - one level has no second eigenvalue
+        return 0.0 if edges else np.nan
+    if size == 2:  # noqa: PLR2004
+        return _of_two(w, degrees, nodes[0], nodes[1])
+    if edges < size:
+        return 1.0
+    if size == 3:  # noqa: PLR2004
+        return _of_three(w, degrees, nodes)
+    return 1.0 if _certain(w, nodes, near, sets) else -1.0
+
+
+@jit.serial
+def chunk(
     levels: Counts, missing: int, base: int, place: Whole, offsets: Whole, moves: Whole, sizes: Whole,
     begin: Whole, batches: Floats, rank_of: Whole, results: Floats,
 ) -> None:  # fmt: skip
@@ -156,35 +180,28 @@ def chunk(  # noqa: PLR0913 - a kernel takes plain values
     :param batches: scratch of ``begin[-1]`` doubles
     """
     most = begin.size - 2
-    ranks = np.empty(offsets.size, dtype=np.int64)
-    w = np.empty((most, most), dtype=np.int64)
-    degrees, nodes = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
-    seen, stack = np.empty(2 * most, dtype=np.bool_), np.empty(2 * most, dtype=np.int64)
-    waiting = np.zeros(most + 1, dtype=np.int64)
-    targets = np.empty((most + 1, BATCH, 2), dtype=np.int64)
+    words = (most + _LAST) >> _SHIFT
+    ranks, degrees, nodes = np.empty(offsets.size, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    w, near, sets = (
+        np.empty((most, most), np.int64),
+        np.empty((most, words), np.uint64),
+        np.empty((3, words), np.uint64),
+    )
+    waiting, targets = np.zeros(most + 1, np.int64), np.empty((most + 1, BATCH, 2), np.int64)
     work, out = np.empty(eigen.work_size(most)), np.empty(BATCH)
     for lane in range(LANES):
         if place[base + lane] < 0:
             continue
         found = _rank(levels, missing, base + lane, offsets, rank_of, ranks)
         for m in range(sizes.size):
-            edges = _count(ranks, moves[m, 0, : sizes[m]], moves[m, 1, : sizes[m]], found, w, degrees)
+            edges = _count(ranks, moves[m, 0, : sizes[m]], moves[m, 1, : sizes[m]], found, w, degrees, near)
             size = 0
             for i in range(found):
-                if degrees[i] > 0:
-                    nodes[size] = i
-                    size += 1
-            if size < 2:  # noqa: PLR2004 - one level has no second eigenvalue
-                results[m, lane] = 0.0 if edges else np.nan
-            elif size == 2:  # noqa: PLR2004
-                results[m, lane] = _of_two(w, degrees, nodes[0], nodes[1])
-            elif edges < size:
-                results[m, lane] = 1.0
-            elif size == 3:  # noqa: PLR2004
-                results[m, lane] = _of_three(w, degrees, nodes)
-            elif _certain(w, nodes[:size], seen, stack):
-                results[m, lane] = 1.0
-            else:
+                nodes[size] = i
+                size += 1 if degrees[i] > 0 else 0
+            value = _at_once(w, degrees, nodes[:size], near, sets, edges)
+            results[m, lane] = value
+            if value < 0.0:
                 b = waiting[size]
                 batch = batches[begin[size] : begin[size + 1]]
                 _put(w, degrees, nodes[:size], b, batch)
@@ -192,7 +209,7 @@ def chunk(  # noqa: PLR0913 - a kernel takes plain values
                 waiting[size] = (b + 1) % BATCH
                 if waiting[size] == 0:
                     _solve(size, BATCH, batch, targets[size], work, out, results)
-    for size in range(4, most + 1):
+    for size in range(most + 1):
         if waiting[size]:
             _solve(size, waiting[size], batches[begin[size] : begin[size + 1]], targets[size], work, out, results)
 
@@ -204,5 +221,5 @@ def add(results: Floats, place: Whole, base: int, total: Floats) -> None:
         if place[base + lane] < 0:
             continue
         for m in range(results.shape[0]):
-            if results[m, lane] == results[m, lane]:  # noqa: PLR0124 - not NaN
+            if results[m, lane] == results[m, lane]:  # not NaN
                 total[lane] += results[m, lane]

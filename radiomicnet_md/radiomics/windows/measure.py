@@ -45,7 +45,7 @@ class _Plan:
     inverse: NDArray[np.float64]
 
 
-def measure(  # noqa: PLR0913 - see radiomicnet_md.radiomics.dense
+def measure(
     levels: NDArray[np.integer],
     features: Sequence[str] | None = None,
     *,
@@ -83,7 +83,7 @@ def _rows(kind: str, names: Sequence[str]) -> NDArray[np.int64]:
     return np.array([place.get(f"{kind}_{name}", -1) for name in _ORDER[kind]], dtype=np.int64)
 
 
-def _work(  # noqa: PLR0913 - all that one class of features needs
+def _work(
     kind: str,
     plan: _Plan,
     rows: NDArray[np.int64],
@@ -113,7 +113,7 @@ def _work(  # noqa: PLR0913 - all that one class of features needs
             network = intensity.network(window.offsets.size)
             return over(families.firstorder, values, network, float(voxel_size), plan.inverse, plan.logs)
         case _:
-            return over(families.one_matrix, ways, kind == "glszm", plan.inverse, plan.logs)
+            return over(families.one_matrix, ways, int(kind == "glszm"), plan.inverse, plan.logs)
 
 
 def _glcm_arguments(plan: _Plan) -> tuple[object, ...]:
@@ -125,7 +125,7 @@ def _glcm_arguments(plan: _Plan) -> tuple[object, ...]:
         moves.steps, moves.pairs, moves.ends, moves.first, moves.rows, moves.row, moves.left, moves.width
     )  # fmt: skip
     table = cooccurrence.weights(line.number, line.missing)
-    return packed, planes, table, plan.logs, cooccurrence.EXPONENTIAL
+    return packed, planes, table, line.number, plan.logs, cooccurrence.EXPONENTIAL
 
 
 def _ways(near: geometry.Moves) -> NDArray[np.int64]:
@@ -191,7 +191,7 @@ def _check_levels(levels: NDArray[np.integer], radius: int) -> None:
     if not whole or levels.min() < -1 or not 0 <= levels.max() < MOST_LEVELS:
         raise InputError(
             "E-MAPS-LEVELS",
-            f"Levels are whole numbers 0 to {MOST_LEVELS - 1}, or -1, in two or three dimensions, at least one of them a level.",
+            f"Levels are whole numbers 0 to {MOST_LEVELS - 1}, or -1 for none, in two or three dimensions.",
             remedy="Make them with radiomics.levels.discretise.",
         )
     if 2 * radius + 1 > min(levels.shape[-2:]):

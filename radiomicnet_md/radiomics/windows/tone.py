@@ -27,7 +27,7 @@ Counts = NDArray[Any]
 
 
 @jit.serial
-def neighbours(  # noqa: PLR0913 - a kernel takes plain values
+def neighbours(
     levels: Counts, missing: int, base: int, offsets: Whole, ways: Whole, total: Counts, count: Counts
 ) -> None:
     """Sum and number of each window voxel's neighbours in the window, uint16 (voxels, LANES) each."""
@@ -50,7 +50,7 @@ def neighbours(  # noqa: PLR0913 - a kernel takes plain values
 
 
 @jit.serial
-def _by_level(  # noqa: PLR0913 - a kernel takes plain values
+def _by_level(
     levels: Counts, base: int, lane: int, offsets: Whole, total: Counts, count: Counts,
     rank_of: Whole, level: Whole, n: Whole, s: Floats,
 ) -> int:  # fmt: skip
@@ -107,7 +107,7 @@ def _features(found: int, level: Whole, n: Whole, s: Floats, out: Floats) -> Non
 
 
 @jit.serial
-def chunk(  # noqa: PLR0913 - a kernel takes plain values
+def chunk(
     levels: Counts, base: int, place: Whole, offsets: Whole, total: Counts, count: Counts, rank_of: Whole, out: Floats
 ) -> None:
     """The five features of LANES windows."""
