@@ -29,10 +29,13 @@ def test_features_measures_and_says_that_it_is_no_device_result(command: Command
     before = (home / "audit.db").read_bytes()
     said = command("features", scan, "--json")
     assert said.code == ExitCode.OK
-    assert [line["name"] for line in said.lines] == list(PAPER)
+    head, *values = said.lines
+    assert head["name"] == "measurement"
+    assert head["level_count"] == 64
+    assert [line["name"] for line in values] == list(PAPER)
     assert {line["device_result"] for line in said.lines} == {False}
-    assert said.lines[0]["ibsi"] == "ACUI"
-    assert isinstance(said.lines[0]["value"], float)
+    assert values[0]["ibsi"] == "ACUI"
+    assert isinstance(values[0]["value"], float)
     assert "measurement, not a device result" in said.err
     assert command("features", scan).out.startswith("measurement, not a device result\n")
     assert (home / "audit.db").read_bytes() == before

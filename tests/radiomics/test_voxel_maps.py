@@ -20,7 +20,7 @@ COMMON = 9
 
 
 def assert_equal_maps(image: NDArray[np.generic], radius: int, bin_count: int) -> None:
-    ours = features.maps(image, set_="paper", radius=radius, bin_count=bin_count, bin_width=None)
+    ours = dict(features.maps(image, set_="paper", radius=radius, bin_count=bin_count, bin_width=None).planes)
     theirs = oracles.pyradiomics_maps(image, radius, bin_count)
     assert len(theirs) == COMMON
     for name, expected in theirs.items():

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radiomicnet_md import radiomics
-from radiomicnet_md.radiomics import lesion_definitions
+from radiomicnet_md.radiomics import lesion_definitions, levels
 from radiomicnet_md_validation import ibsi, ibsi_page, ibsi_rows, ibsi_values
 from radiomicnet_md_validation.ibsi_pipeline import (
     CONFIGURATIONS,
@@ -68,7 +68,7 @@ def test_each_cause_has_its_sign_and_explains_its_row(rows: list[Row]) -> None:
         assert within(row.mended, row.reference)
 
 
-def test_levels_of_a_plain_call(rows: list[Row]) -> None:
+def test_levels_without_a_start(rows: list[Row]) -> None:
     """What users get without IBSI's numbering: the page states it, so it is held too."""
     plain = Counter((row.reference.data, row.plain) for row in rows if row.plain is not None)
     assert plain == {
@@ -80,8 +80,18 @@ def test_levels_of_a_plain_call(rows: list[Row]) -> None:
     }
 
 
-def test_the_page_equals_the_code(rows: list[Row], root: Path) -> None:
+@pytest.mark.parametrize("name", ["config. A", "config. C"])
+def test_a_start_gives_the_levels_of_the_reference_manual(data: Path, name: str) -> None:
+    """The public call on grey values numbers them as the phantom's own preparation does."""
+    phantom, steps = prepare(data, name), CONFIGURATIONS[name]
+    assert steps.hounsfield is not None
+    found = levels.discretise(phantom.grey, phantom.intensity, bin_width=steps.bin_width, bin_start=steps.hounsfield[0])
+    assert np.array_equal(found.array + 1, phantom.levels)
+
+
+def test_the_pages_equal_the_code(rows: list[Row], root: Path) -> None:
     assert (root / ibsi.PAGE).read_text(encoding="utf-8") == ibsi_page.page(rows)
+    assert (root / ibsi.VALUES_PAGE).read_text(encoding="utf-8") == ibsi_page.values_page(rows)
 
 
 def test_a_lost_value_ends_with_3(
@@ -112,11 +122,11 @@ def test_dense_maps_of_the_digital_phantom_agree(rows: list[Row]) -> None:
 
 def test_dense_maps_of_the_digital_phantom_are_the_lesions_values_at_each_voxel(data: Path) -> None:
     phantom = prepare(data, DIGITAL)
-    levels = np.pad(phantom.levels, 4) - 1
-    maps = radiomics.dense(levels, image=np.pad(phantom.grey, 4), radius=4, voxel_size=8.0)
+    padded = np.pad(phantom.levels, 4) - 1
+    maps = radiomics.dense(padded, image=np.pad(phantom.grey, 4), radius=4, voxel_size=8.0)
     values = radiomics.lesion(phantom.grey, phantom.intensity, phantom.spacing_mm, bin_width=1).values
     for name, found in zip(lesion_definitions.TEXTURE, maps, strict=True):
-        assert found[levels >= 0] == pytest.approx(values[name], rel=1e-9, abs=1e-8), name
+        assert found[padded >= 0] == pytest.approx(values[name], rel=1e-9, abs=1e-8), name
 
 
 @pytest.mark.parametrize(
@@ -146,10 +156,10 @@ def test_every_code_of_the_device_is_looked_up() -> None:
 
 def test_a_pixel_without_neighbour_sets_the_number_of_levels_alone() -> None:
     """The check of a cause must not change anything but what it names."""
-    levels = np.random.default_rng(3).integers(1, 6, (2, 7, 8)).astype(np.int16)
+    drawn = np.random.default_rng(3).integers(1, 6, (2, 7, 8)).astype(np.int16)
     steps = Configuration(texture=("2D",), hounsfield=(0.0, 10.0), bin_width=1)
-    prepared = process(levels - 1.0, levels > 0, (1.0, 1.0, 1.0), steps)
-    assert (prepared.levels == levels).all()
+    prepared = process(drawn - 1.0, drawn > 0, (1.0, 1.0, 1.0), steps)
+    assert (prepared.levels == drawn).all()
     plain, marked = (ibsi_values.mean_of_slices(prepared, highest_level=top) for top in (0, 9))
     changed = {name for name in plain if name.startswith("glcm") and abs(plain[name] - marked[name]) > 1e-12}
     assert changed == {"glcm_Idn", "glcm_Idmn"}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of agreement with IBSI 1: counts first, then every deviation, then every row that was measured.
+"""The pages of agreement with IBSI 1: counts and every deviation on one, every row that was measured on the other.
 
 Rules of this module:
 
-- Every number of the page is counted from the rows; only the sentences are written by hand.
+- Every number of the pages is counted from the rows; only the sentences are written by hand.
 - Each table of counts says what it adds up to.
 """
 
@@ -20,9 +20,10 @@ _HEAD = """\
 <!-- Made by `python -m radiomicnet_md_validation.ibsi --write`; a test holds it equal to the code. -->
 # Agreement with IBSI 1
 
-The Image Biomarker Standardisation Initiative publishes reference values of radiomic features for a drawn phantom
-(dig. phantom) and for a CT image processed in five ways (config. A to E). This page compares each value that the
-device defines with its reference, and counts the rest.
+The Image Biomarker Standardisation Initiative (IBSI) publishes reference values of radiomic features for a drawn
+phantom (dig. phantom) and for a CT image processed in five ways (config. A to E). This page compares each value that
+[the device defines](radiomics.md) with its reference, and counts the rest; a second page has
+[each value](ibsi-values.md).
 
 **{within} of {covered} covered values agree; {outside} do not, each for a cause that is named and confirmed below.**
 {total} rows in the list = {covered} covered + {undefined} of features that the device does not define + {merged} of
@@ -38,9 +39,9 @@ _RULES = """\
 - Ours is rounded to three significant digits, as IBSI rounded every value behind its list, and may then differ
   by the published tolerance; where none is published (most of the digital phantom), all three digits must
   be equal. Of the agreements with a published tolerance, {rounded} would lie beyond it unrounded.
-- Values come from PyRadiomics 3.0.1 through the adapter that `radiomics.lesion` uses. Shape is measured on the
-  morphological mask; statistics and texture on the intensity mask. "Intensity histogram" is the first-order
-  definitions measured on levels.
+- Values come from `radiomics.lesion`, which measures by PyRadiomics 3.0.1. Shape is measured on the mask as drawn
+  (IBSI: morphological), statistics and texture on the mask after re-segmentation (IBSI: intensity). "Intensity
+  histogram" is the first-order definitions measured on levels.
 - The dense maps (`radiomics.dense`) are compared where one window holds a whole region: grey levels of the digital
   phantom and of its slices, in a window of radius 4.
 - "2D" and "2D, averaged" are the plain mean of the values of the slices; "3D, averaged" is the value of the
@@ -67,9 +68,9 @@ _DIFFERENCES = """\
 | percentiles and what is cut at them: linear interpolation between neighbours | {percentiles[0]} | {percentiles[1]} |
 | volume: by mesh and by voxels are two features in IBSI and here | {volumes[0]} | {volumes[1]} |
 
-Fixed bin size: IBSI numbers levels from the lower end of the re-segmentation range, `radiomics.lesion` from the
-lowest level in the region. Here the adapter is given IBSI's levels, one edge between each two. What a plain call
-gives instead (`bin_width=25`, or `bin_count=32` in D and E), for the textures of a volume:
+Fixed bin size: IBSI numbers levels from a lower bound, the lower end of the re-segmentation range; so does
+`radiomics.lesion(…, bin_width=25, bin_start=-1000)`. Without `bin_start` it numbers them, as PyRadiomics does, from the
+lowest level in the region. What that changes in the textures of a volume (`bin_count=32` in D and E has no start):
 
 """
 
@@ -80,15 +81,19 @@ _SOURCES = """\
 Reference values: IBSI reference manual (arXiv 1612.07003), CC BY 4.0; Zwanenburg A, et al. The Image Biomarker
 Standardization Initiative. Radiology 2020;295:328–338. Digital phantom: CC BY 4.0. CT radiomics phantom: CC BY-NC 3.0,
 non-commercial; it is not part of this project. The list has no value for {valueless} of its rows.
+"""
 
-## Every covered value
+_VALUES = """\
+<!-- Made by `python -m radiomicnet_md_validation.ibsi --write`; a test holds it equal to the code. -->
+# Every value compared with IBSI 1
 
-Features are named by code and by PyRadiomics' name; consensus is IBSI's.
+The {covered} values that are counted in [Agreement with IBSI 1](ibsi.md), which says how they are compared and where
+the reference values come from. Each is named by IBSI's code and by PyRadiomics' name; consensus is IBSI's.
 """
 
 
 def page(rows: Sequence[Row]) -> str:
-    """The whole page as Markdown."""
+    """The page of counts and deviations as Markdown."""
     verdicts = Counter(row.verdict for row in rows)
     counts = {
         "within": verdicts[Verdict.WITHIN],
@@ -112,9 +117,14 @@ def page(rows: Sequence[Row]) -> str:
             "\n" + _steps(),
             _not_covered(rows),
             _SOURCES.format(valueless=sum(not row.reference.value for row in rows)),
-            *(_values(rows, name) for name in CONFIGURATIONS),
         ]
     )
+
+
+def values_page(rows: Sequence[Row]) -> str:
+    """The page of all covered values as Markdown."""
+    covered = sum(row.value is not None for row in rows)
+    return _VALUES.format(covered=covered) + "".join(_values(rows, name) for name in CONFIGURATIONS)
 
 
 def _needs_rounding(row: Row) -> bool:
@@ -132,7 +142,8 @@ def _summaries(rows: Sequence[Row]) -> str:
         for name, group in groups
     ]
     return (
-        "\n## Agreement by data set and consensus\n\nWithin tolerance of covered.\n\n"
+        "\n## Agreement by data set and consensus\n\nValues within tolerance, of those covered. Consensus is how many "
+        "research teams reproduced the value: moderate 3 to 5, strong 6 to 9, very strong 10 or more.\n\n"
         + _table(("data", *levels, "all"), agreement)
         + "\n## What becomes of every row\n\n"
         + _partition("data", rows, lambda row: row.reference.data)
@@ -197,7 +208,7 @@ def _differences(rows: Sequence[Row]) -> dict[str, tuple[int, int]]:
 def _plain(rows: Sequence[Row]) -> str:
     textures = [row for row in rows if row.plain is not None]
     return _table(
-        ("data", "textures of the volume", "within by IBSI's levels", "within by a plain call"),
+        ("data", "textures of the volume", "within, from IBSI's start", "within, without a start"),
         (
             (
                 name,
@@ -251,7 +262,7 @@ def _not_covered(rows: Sequence[Row]) -> str:
 
 def _values(rows: Sequence[Row], name: str) -> str:
     note = "" if name == DIGITAL else "Demonstration on public data, not clinical evidence.\n\n"
-    return f"\n### {name}\n\n{note}" + _table(
+    return f"\n## {name}\n\n{note}" + _table(
         ("IBSI", "feature", "name", "aggregation", "reference", "tolerance", "ours", "verdict", "consensus"),
         (
             (

@@ -36,13 +36,19 @@ def _anything(place: Whole, base: int) -> bool:
 
 @jit.serial
 def _put(features: Floats, rows: Whole, place: Whole, base: int, out: Floats) -> None:
-    # Feature f goes to row rows[f] of the result; −1: nobody asked for it.
-    for f in range(rows.size):
-        if rows[f] >= 0:
-            row = out[rows[f]]
-            for lane in range(LANES):
-                if place[base + lane] >= 0:
-                    row[place[base + lane]] = features[f, lane]
+    # Feature f goes to row rows[f] of the result, −1: nobody asked for it. Voxels that lie side by side go together.
+    lane = 0
+    while lane < LANES:
+        start = place[base + lane]
+        begin = lane
+        lane += 1
+        if start < 0:
+            continue
+        while lane < LANES and place[base + lane] == start + lane - begin:
+            lane += 1
+        for f in range(rows.size):
+            if rows[f] >= 0:
+                out[rows[f], start : start + lane - begin] = features[f, begin:lane]
 
 
 @jit.serial

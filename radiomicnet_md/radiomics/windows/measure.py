@@ -66,7 +66,8 @@ def measure(
     window = geometry.window(radius, len("yx") if flat else len("zyx"), line.strides, tuple(distances))
     most = 2 * window.offsets.size
     plan = _Plan(line, window, (matches.rise(most), matches.n_log_n(most)), items.inverse_squares(line.missing))
-    out = np.full((len(names), levels.size), np.nan)
+    out = np.empty((len(names), levels.size))
+    out[:, levels.ravel() < 0] = np.nan
     works = [
         work
         for kind in _ORDER
