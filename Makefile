@@ -5,6 +5,8 @@
 #   make test     all tests; outcomes also go to .results/ for `radiomicnet-md trace check`
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make bench    speed and size, as in docs/reference/benchmarks.md
+#   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
+#                 BENCH_FLAGS=--write also writes that page
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -15,6 +17,7 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
+BENCH_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -23,9 +26,10 @@ endif
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
+PEERS := $(VENV)/peers
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check bench docs clean
+.PHONY: setup demo test check bench bench-radiomics docs clean
 
 setup: $(STAMP)
 
@@ -49,6 +53,15 @@ check: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/run.py
+
+bench-radiomics: setup $(PEERS)/.complete
+	@$(BIN)/python benchmarks/radiomics.py $(BENCH_FLAGS)
+
+# Beside the environment, not in it: only the peers' own process searches this folder.
+$(PEERS)/.complete: requirements/peers.txt | $(STAMP)
+	@rm -rf $(PEERS)
+	@if $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(PEERS) -r $<; then touch $@; \
+	else rm -rf $(PEERS); echo "the peers cannot be installed; their columns will say so" >&2; fi
 
 docs: setup
 	@mkdir -p .results

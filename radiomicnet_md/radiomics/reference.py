@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
-from radiomicnet_md.radiomics import lesion_definitions, per_lesion
+from radiomicnet_md.decision import GRID
+from radiomicnet_md.radiomics import lesion_definitions, per_lesion, region, region_more
 from radiomicnet_md.radiomics.definition_tables import differences
 from radiomicnet_md.radiomics.definition_tables.measure import IBSI, Case, Group, Measure, Reference
-from radiomicnet_md.radiomics.definitions import DEFINITIONS
+from radiomicnet_md.radiomics.definitions import DEFINITIONS, NAMED
+from radiomicnet_md.radiomics.region import EDGE, RING
 
 PAGE = Path("docs/reference/radiomics.md")
 _SMALL = Decimal("1e-4")  # a tolerance below is written with an exponent
@@ -29,10 +31,15 @@ Every value that the project measures: its code in the IBSI reference manual (ar
 column is empty), formula, unit, what it is where the formula divides by nothing, and a published reference value.
 Values that `features` prints are measurements, not device results.
 
-- [The sixteen names](#the-sixteen-names) with which the device decides
+- [The sixteen names](#the-sixteen-names): the network's maps, and thirteen values of the image
+- [Candidate regions](#candidate-regions): the integers by which the device decides
 - [Grey levels](#grey-levels), [regions](#regions) and [maps](#maps): what is measured, and where nothing can be
 - [The values](#the-values): first order, GLCM, GLRLM, GLSZM, GLDM, NGTDM and shape
 - [Differences from PyRadiomics and IBSI](#differences-from-pyradiomics-and-ibsi)
+
+How to measure: [Measure radiomic values and maps](../how-to/measure-features.md). How far to trust it: agreement with
+[IBSI](ibsi.md) and, of the maps, [with PyRadiomics](radiomics-agreement.md); [one bit pattern](bit-equality.md) of the
+maps; [speed](benchmarks-radiomics.md).
 
 ## The sixteen names
 
@@ -47,15 +54,41 @@ as undefined, with the reason. Tests hold these values to closed forms of drawn 
 scikit-image have too to theirs.
 """
 
+_CANDIDATES = f"""\
+
+## Candidate regions
+
+The device cuts nested candidate regions out of the network's evidence and chooses between them by the integers below,
+all measured on the working grid (longer side {GRID} pixels, grey levels 0 … 255). An integer is the quantity times its
+scale, rounded down; where nothing can be measured it is 0.
+
+Steps go from pixel to pixel along rows and columns. The ring is what lies at most {RING} steps outside; "just" inside
+or outside is at most {EDGE} steps from the border. A crack is a pixel's side between inside and outside. Major and
+minor are the eigenvalues of the second moments of the pixel centres. A code is the place of a map's value (first
+scale) among its thresholds, which are quantiles of the training images; *name* stands for each of the sixteen.
+
+These enter the decision and stand in the record:
+
+"""
+
+_ON_REQUEST = """\
+
+These are measured on request (`radiomicnet_md.radiomics.region_more`) and enter neither decision nor record; what bears
+a sign is rounded towards 0, and θ is the angle of the major axis from the vertical:
+
+"""
+
 _LEVELS = """\
 
 ## Grey levels
 
-Texture is measured on whole levels, made once by one of PyRadiomics' two rules, in double precision:
+Texture is measured on whole levels, made once, in double precision, by one of three rules:
 
-- bin count N: N equal bins from the region's minimum to its maximum, which belongs to the last (IBSI: fixed bin
-  number);
-- bin width w: level = ⌊x / w⌋ − ⌊min / w⌋; edges at multiples of w (IBSI's fixed bin size starts at the minimum).
+- bin count N: N equal bins from the region's minimum to its maximum, which belongs to the last (PyRadiomics'
+  `binCount`; IBSI: fixed bin number);
+- bin width w: level = ⌊x / w⌋ − ⌊min / w⌋; edges at multiples of w (PyRadiomics' `binWidth`);
+- bin width w and start s: level = ⌊(x − s) / w⌋, the same in every region; a value below s is refused (IBSI: fixed bin
+  size with a lower bound).
 
 At most 256 levels. An array of levels holds 0 … N−1, and −1 where a pixel takes no part; in formulas the lowest level
 is 1. A record holds the SHA-256 of the level array: a shift of 1e-9 in an image moves whole bins.
@@ -156,6 +189,17 @@ def _group(group: Group) -> str:
     return f"### {group.title}\n\n{group.symbols}\n{everywhere}\n{table}"
 
 
+def _region_table(values: Iterable[region.ValueDefinition]) -> str:
+    """One row a value, but one row for what is measured of each of the sixteen names."""
+    rows = ((_of_each(v.name), v.ibsi, v.unit, str(v.scale), v.meaning) for v in values)
+    return _table(("name", "IBSI", "unit", "scale", "meaning"), dict.fromkeys(rows))
+
+
+def _of_each(name: str) -> str:
+    kind, _, last = name.rpartition(" ")
+    return f"{kind} *name*" if last in NAMED else name
+
+
 def page() -> str:
     """The whole page as Markdown."""
     named = _table(
@@ -171,7 +215,8 @@ def page() -> str:
         _table(rows[0], rows[1:]) for rows in (differences.UNDEFINED, differences.WRONG, differences.FOLLOWED)
     )
     texts = (groups + _OTHERS, undefined, _WRONG, wrong, _FOLLOWED, followed)
-    return "\n".join([_HEAD, named + _LEVELS + reasons + _MAPS, *texts])
+    regions = _CANDIDATES + _region_table(region.VALUES) + _ON_REQUEST + _region_table(region_more.MORE)
+    return "\n".join([_HEAD, named + regions + _LEVELS + reasons + _MAPS, *texts])
 
 
 def main(arguments: list[str] | None = None) -> None:

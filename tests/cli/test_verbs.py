@@ -31,7 +31,7 @@ def test_features_measures_and_says_that_it_is_no_device_result(command: Command
     assert said.code == ExitCode.OK
     head, *values = said.lines
     assert head["name"] == "measurement"
-    assert head["level_count"] == 64
+    assert head["bin_width"] == 4
     assert [line["name"] for line in values] == list(PAPER)
     assert {line["device_result"] for line in said.lines} == {False}
     assert values[0]["ibsi"] == "ACUI"

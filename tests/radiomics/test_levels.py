@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -50,6 +53,37 @@ def test_a_shift_by_whole_bins_changes_nothing(image: NDArray[np.float64], bins:
     whole = np.round(image)
     moved = levels.discretise(whole + 16.0 * bins, bin_width=16.0)
     assert np.array_equal(moved.array, levels.discretise(whole, bin_width=16.0).array)
+
+
+@pytest.mark.verifies("SRS-RAD-008")
+@given(IMAGES, st.sampled_from([8.0, 12.5, 25.0, 33.25]), st.integers(0, 4), st.floats(0, 30, width=32))
+def test_a_start_gives_ibsi_s_fixed_bin_size(image: NDArray[np.float64], width: float, below: int, rest: float) -> None:
+    start = float(np.floor(image.min() - rest) - below * width)
+    found = levels.discretise(image, bin_width=width, bin_start=start)
+    exact = [math.floor((Fraction(x) - Fraction(start)) / Fraction(width)) for x in image.ravel().tolist()]
+    assert found.array.ravel().tolist() == exact
+    assert found.count == max(exact) + 1
+    assert found.edges[0] == start
+
+
+@pytest.mark.verifies("SRS-RAD-008")
+@given(IMAGES)
+def test_with_a_start_a_level_does_not_depend_on_the_region(image: NDArray[np.float64]) -> None:
+    part = np.zeros(image.shape, dtype=np.bool_)
+    part[0] = True
+    whole = levels.discretise(image, bin_width=12.5, bin_start=-1000)
+    assert np.array_equal(
+        levels.discretise(image, part, bin_width=12.5, bin_start=-1000).array[part], whole.array[part]
+    )
+
+
+@pytest.mark.verifies("SRS-RAD-003")
+@given(IMAGES, st.sampled_from([{"bin_count": 7}, {"bin_width": 33.3}, {"bin_width": 25.0, "bin_start": -1000.0}]))
+def test_a_value_lies_between_the_edges_of_its_level(image: NDArray[np.float64], rule: dict[str, float]) -> None:
+    assume(np.ptp(image) == 0 or np.ptp(image) > 1e-9)
+    found = levels.discretise(image, **rule)  # type: ignore[arg-type]
+    assert (found.edges[found.array] <= image).all()
+    assert (image < found.edges[found.array + 1]).all()
 
 
 @pytest.mark.verifies("SRS-RAD-002")
@@ -105,6 +139,17 @@ def test_one_parameter_is_given() -> None:
     assert refusal(np.zeros((2, 2))) == "E-LEVELS-PARAMETER"
     assert refusal(np.zeros((2, 2)), bin_count=8, bin_width=1.0) == "E-LEVELS-PARAMETER"
     assert refusal(np.zeros((2, 2)), bin_count=0) == "E-LEVELS-COUNT"
+
+
+@pytest.mark.verifies("SRS-RAD-004")
+def test_a_start_goes_with_a_width_and_lies_below_every_value() -> None:
+    image = np.array([[-3.0, 4.0]])
+    assert levels.discretise(image, bin_width=2, bin_start=-3).array.tolist() == [[0, 3]]
+    assert refusal(image, bin_width=2, bin_start=-2.5) == "E-LEVELS-START"
+    assert refusal(image, bin_width=2, bin_start=-600) == "E-LEVELS-COUNT"
+    assert refusal(image, bin_count=8, bin_start=-3) == "E-LEVELS-PARAMETER"
+    for start in (np.nan, np.inf, -np.inf):
+        assert refusal(image, bin_width=2, bin_start=start) == "E-LEVELS-PARAMETER"
 
 
 @pytest.mark.verifies("SRS-RAD-004")

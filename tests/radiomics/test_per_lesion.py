@@ -68,6 +68,31 @@ def test_values_are_those_of_the_extractor(
     assert found.pixels == mask.sum()
 
 
+@pytest.mark.verifies("SRS-RAD-003", "SRS-RAD-008")
+def test_a_bin_start_is_a_shift_for_the_extractor() -> None:
+    """From 10 below the lowest value in bins of 25 there is no multiple of the width that the extractor could use."""
+    mask = disc(IMAGE.shape)
+    start = float(IMAGE[mask > 0].min()) - 10
+    found = per_lesion.measure(IMAGE, mask, (0.2, 0.3), bin_width=25, bin_start=start)
+    theirs = extractor(IMAGE - start, mask, (0.2, 0.3), binWidth=25)
+    for name in lesion_definitions.TEXTURE:
+        value = found.values[name]
+        assert isinstance(value, float), name
+        if not name.startswith("firstorder") or name in {"firstorder_Entropy", "firstorder_Uniformity"}:
+            assert oracles.close(value, theirs[name], 1e-12), name
+
+
+@pytest.mark.verifies("SRS-RAD-005", "SRS-RAD-008")
+def test_levels_are_numbered_from_the_bin_start() -> None:
+    mask = disc(IMAGE.shape)
+    near, far = (per_lesion.measure(IMAGE, mask, None, bin_width=25, bin_start=start) for start in (0, -75))
+    binned = levels.discretise(IMAGE, mask > 0, bin_width=25, bin_start=-75)
+    assert far.levels_sha256 == array_sha256(binned.array + np.int16(1))
+    assert far.level_count == near.level_count + 3
+    for name, moved in (("glcm_JointAverage", 3), ("glcm_SumAverage", 6), ("glcm_Contrast", 0)):
+        assert far.values[name] == pytest.approx(near.values[name] + moved, rel=1e-12), name  # type: ignore[operator]
+
+
 @pytest.mark.verifies("SRS-RAD-003")
 def test_the_default_is_that_of_pyradiomics() -> None:
     mask = disc(IMAGE.shape)
@@ -242,6 +267,8 @@ def test_bad_input() -> None:
     with pytest.raises(InputError):
         levels.discretise(spoilt, bin_width=25.0)
     per_lesion.measure(spoilt, mask, None)  # outside the region nothing is measured
+    with pytest.raises(Problem, match="below the bin start"):
+        per_lesion.measure(IMAGE, mask, None, bin_start=200)
 
 
 # PyRadiomics averages these over directions, one of the ways in which IBSI gives them.

@@ -22,6 +22,8 @@ from radiomicnet_md.radiomics import (
     named_maps,
     per_lesion,
     reference,
+    region,
+    region_more,
     surface,
 )
 from radiomicnet_md.radiomics.definition_tables.measure import BRAIN, IBSI, SLICE
@@ -53,11 +55,16 @@ def test_the_command_shows_and_writes(
 def test_every_row_of_a_table_has_the_cells_of_its_head() -> None:
     """A bar inside a formula would split its cell."""
     tables = re.findall(r"(?m)^\|.*\|\n\| --- .*\|\n(?:\|.*\|\n)+", reference.page())
-    assert len(tables) == len(lesion_definitions.GROUPS) + 5
+    assert len(tables) == len(lesion_definitions.GROUPS) + 7
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
     for name in (*NAMED, *MEASURES):
         assert f"| `{name}` |" in reference.page()
+    for value in (*region.VALUES, *region_more.MORE):
+        kind, _, last = value.name.rpartition(" ")
+        name = f"{kind} *name*" if last in NAMED else value.name
+        row = f"| {name} | {value.ibsi} | {value.unit} | {value.scale} | {value.meaning.replace('|', '∣')} |"
+        assert reference.page().count(f"{row}\n") == 1
 
 
 @pytest.mark.verifies("SRS-RAD-001", "SRS-RAD-002", "SRS-RAD-007")

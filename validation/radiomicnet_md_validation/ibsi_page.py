@@ -142,8 +142,8 @@ def _summaries(rows: Sequence[Row]) -> str:
         for name, group in groups
     ]
     return (
-        "\n## Agreement by data set and consensus\n\nValues within tolerance, of those covered. Consensus is how many "
-        "research teams reproduced the value: moderate 3 to 5, strong 6 to 9, very strong 10 or more.\n\n"
+        "\n## Agreement by data set and consensus\n\nValues within tolerance, of those covered. Consensus is "
+        "how many research teams reproduced the value:\nmoderate 3 to 5, strong 6 to 9, very strong 10 or more.\n\n"
         + _table(("data", *levels, "all"), agreement)
         + "\n## What becomes of every row\n\n"
         + _partition("data", rows, lambda row: row.reference.data)
@@ -253,7 +253,7 @@ def _not_covered(rows: Sequence[Row]) -> str:
         lines.append(
             (
                 family,
-                ", ".join(f"{name}: {count}" for name, count in merged.items()) or "–",
+                "; ".join(f"{name}: {count}" for name, count in merged.items()) or "–",
                 ("every feature" if everything else "; ".join(absent)) + f": {sum(absent.values())}" if absent else "–",
             )
         )

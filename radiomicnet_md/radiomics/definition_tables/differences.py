@@ -74,5 +74,5 @@ FOLLOWED: Rows = (
         "each px is a run",
     ),
     ("NGTDM: px without neighbours", "counted, with a difference of 0", "left out"),
-    ("bin width", "edges at multiples of the width", "edges from the minimum"),
+    ("bin width without a start", "edges at multiples of the width", "edges from a lower bound"),
 )

@@ -63,23 +63,25 @@ def _rank(levels: Counts, missing: int, centre: int, offsets: Whole, rank_of: Wh
 
 
 @jit.serial
-def _count(ranks: Whole, first: Whole, second: Whole, found: int, w: Whole, degrees: Whole, near: Words) -> int:
-    # Symmetric pair counts W (lower triangle, the diagonal doubled), its row sums, and each node's neighbours as bits;
-    # the number of pairs whose voxels both take part.
+def _cell(i: int, j: int) -> int:
+    # Where W(i, j) stands in its packed lower triangle.
+    high, low = (i, j) if i > j else (j, i)
+    return (high * (high + 1) >> 1) + low
+
+
+@jit.serial
+def _count(ranks: Whole, ends: Whole, pairs: int, found: int, w: Whole, degrees: Whole) -> int:
+    # Symmetric pair counts W (the diagonal doubled) and its row sums; the number of pairs whose voxels both take part.
     degrees[:found] = 0
-    near[:found] = 0
-    for i in range(found):
-        w[i, : i + 1] = 0
+    w[: _cell(found, 0)] = 0
     edges = 0
-    for k in range(first.size):
-        i = ranks[first[k]]
-        j = ranks[second[k]]
+    for k in range(pairs):
+        i = ranks[ends[0, k]]
+        j = ranks[ends[1, k]]
         if i >= 0 and j >= 0:
-            w[max(i, j), min(i, j)] += 1 + np.int64(i == j)
+            w[_cell(i, j)] += 2 if i == j else 1
             degrees[i] += 1
             degrees[j] += 1
-            near[i, j >> _SHIFT] |= _ONE << np.uint64(j & _LAST)
-            near[j, i >> _SHIFT] |= _ONE << np.uint64(i & _LAST)
             edges += 1
     return edges
 
@@ -87,33 +89,43 @@ def _count(ranks: Whole, first: Whole, second: Whole, found: int, w: Whole, degr
 @jit.serial
 def _of_two(w: Whole, degrees: Whole, i: int, j: int) -> float:
     whole = degrees[i] * degrees[j]
-    return float(abs(w[i, i] * degrees[j] + w[j, j] * degrees[i] - whole)) / float(whole)
+    return float(abs(w[_cell(i, i)] * degrees[j] + w[_cell(j, j)] * degrees[i] - whole)) / float(whole)
 
 
 @jit.serial
-def _of_three(w: Whole, degrees: Whole, nodes: Whole) -> float:
+def _of_three(w: Whole, degrees: Whole, i: int, j: int, k: int) -> float:
     # The other two eigenvalues have the sum s = trace − 1 and the product p = determinant; both times D are whole.
-    i, j, k = nodes[0], nodes[1], nodes[2]
-    whole = degrees[i] * degrees[j] * degrees[k]
-    s = (
-        w[i, i] * degrees[j] * degrees[k]
-        + w[j, j] * degrees[i] * degrees[k]
-        + w[k, k] * degrees[i] * degrees[j]
-        - whole
-    )
-    p = w[i, i] * (w[j, j] * w[k, k] - w[k, j] * w[k, j]) - w[j, i] * (w[j, i] * w[k, k] - w[k, j] * w[k, i])
-    p += w[k, i] * (w[j, i] * w[k, j] - w[j, j] * w[k, i])
+    d_i, d_j, d_k = degrees[i], degrees[j], degrees[k]
+    ii, jj, kk = w[_cell(i, i)], w[_cell(j, j)], w[_cell(k, k)]
+    ij, ik, jk = w[_cell(i, j)], w[_cell(i, k)], w[_cell(j, k)]
+    whole = d_i * d_j * d_k
+    s = ii * d_j * d_k + jj * d_i * d_k + kk * d_i * d_j - whole
+    p = ii * (jj * kk - jk * jk) - ij * (ij * kk - jk * ik) + ik * (ij * jk - jj * ik)
     return float(float(abs(s)) + np.sqrt(float(s * s - 4 * p * whole))) / float(2 * whole)
 
 
 @jit.serial
-def _certain(w: Whole, nodes: Whole, near: Words, sets: Words) -> bool:
+def _neighbours(ranks: Whole, ends: Whole, pairs: int, near: Words) -> int:
+    # Each node's neighbours as bits; 1 if some node is its own, else 0.
+    loop = 0
+    for k in range(pairs):
+        i = ranks[ends[0, k]]
+        j = ranks[ends[1, k]]
+        if i >= 0 and j >= 0:
+            near[i, j >> _SHIFT] |= _ONE << np.uint64(j & _LAST)
+            near[j, i >> _SHIFT] |= _ONE << np.uint64(i & _LAST)
+            loop |= 1 if i == j else 0
+    return loop
+
+
+@jit.serial
+def _certain(ranks: Whole, ends: Whole, pairs: int, nodes: Whole, near: Words, sets: Words) -> bool:
     # Whether the graph is in parts or bipartite, that is, whether its double cover (node, side) is not connected.
     # An edge from a node to itself makes an odd cycle: then one side will do.
-    other = 1
+    near[: nodes[-1] + 1] = 0
+    other = 1 - _neighbours(ranks, ends, pairs, near)
     sets[:] = 0  # reached on side 0, on side 1; all nodes
     for a in nodes:
-        other = 0 if w[a, a] > 0 else other
         sets[2, a >> _SHIFT] |= _ONE << np.uint64(a & _LAST)
     sets[0, nodes[0] >> _SHIFT] = _ONE << np.uint64(nodes[0] & _LAST)
     changed = True
@@ -139,7 +151,7 @@ def _put(w: Whole, degrees: Whole, nodes: Whole, b: int, batch: Floats) -> None:
     for i in range(size):
         batch[(size * size + i) * BATCH + b] = float(degrees[nodes[i]])
         for j in range(i + 1):
-            batch[(i * size + j) * BATCH + b] = float(w[nodes[i], nodes[j]])
+            batch[(i * size + j) * BATCH + b] = float(w[_cell(nodes[i], nodes[j])])
 
 
 @jit.serial
@@ -154,8 +166,8 @@ def _solve(size: int, count: int, batch: Floats, targets: Whole, work: Floats, o
 
 
 @jit.serial
-def _at_once(w: Whole, degrees: Whole, nodes: Whole, near: Words, sets: Words, edges: int) -> float:
-    # MCC where no eigenvalue need be sought: NaN without a pair, −1 where one must.
+def _at_once(w: Whole, degrees: Whole, nodes: Whole, edges: int) -> float:
+    # MCC where the numbers of levels and pairs give it: NaN without a pair, −1 where the graph must be looked at.
     size = nodes.size
     if size < 2:  # noqa: PLR2004 - one level has no second eigenvalue
         return 0.0 if edges else np.nan
@@ -164,8 +176,8 @@ def _at_once(w: Whole, degrees: Whole, nodes: Whole, near: Words, sets: Words, e
     if edges < size:
         return 1.0
     if size == 3:  # noqa: PLR2004
-        return _of_three(w, degrees, nodes)
-    return 1.0 if _certain(w, nodes, near, sets) else -1.0
+        return _of_three(w, degrees, nodes[0], nodes[1], nodes[2])
+    return -1.0
 
 
 @jit.serial
@@ -183,7 +195,7 @@ def chunk(
     words = (most + _LAST) >> _SHIFT
     ranks, degrees, nodes = np.empty(offsets.size, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     w, near, sets = (
-        np.empty((most, most), np.int64),
+        np.empty(_cell(most, 0), np.int64),
         np.empty((most, words), np.uint64),
         np.empty((3, words), np.uint64),
     )
@@ -194,12 +206,14 @@ def chunk(
             continue
         found = _rank(levels, missing, base + lane, offsets, rank_of, ranks)
         for m in range(sizes.size):
-            edges = _count(ranks, moves[m, 0, : sizes[m]], moves[m, 1, : sizes[m]], found, w, degrees, near)
+            edges = _count(ranks, moves[m], sizes[m], found, w, degrees)
             size = 0
             for i in range(found):
                 nodes[size] = i
                 size += 1 if degrees[i] > 0 else 0
-            value = _at_once(w, degrees, nodes[:size], near, sets, edges)
+            value = _at_once(w, degrees, nodes[:size], edges)
+            if value < 0.0 and _certain(ranks, moves[m], sizes[m], nodes[:size], near, sets):
+                value = 1.0
             results[m, lane] = value
             if value < 0.0:
                 b = waiting[size]
