@@ -70,7 +70,7 @@ def test_values_are_those_of_the_extractor(
 
 @pytest.mark.verifies("SRS-RAD-003", "SRS-RAD-008")
 def test_a_bin_start_is_a_shift_for_the_extractor() -> None:
-    """From 10 below the lowest value in bins of 25 there is no multiple of the width that the extractor could use."""
+    """The start is no multiple of the width, and the lowest value lies in the first bin."""
     mask = disc(IMAGE.shape)
     start = float(IMAGE[mask > 0].min()) - 10
     found = per_lesion.measure(IMAGE, mask, (0.2, 0.3), bin_width=25, bin_start=start)

@@ -106,7 +106,7 @@ def glcm(
 
 @jit.serial
 def glrlm(
-    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, lines: Whole, inverse: Floats,
+    levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, lines: Whole,
     logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
     """The GLRLM maps; ``lines`` (moves, 2, voxels) are the indices one step back and one step ahead, or −1."""
@@ -116,10 +116,10 @@ def glrlm(
     extent = np.empty_like(level)
     length = np.empty((offsets.size, LANES), dtype=levels.dtype)
     elements = np.empty_like(length)
-    counts = np.empty((3, LANES), dtype=levels.dtype)
+    seen = np.empty((3, level.size), dtype=levels.dtype)
     counted = np.empty(LANES, dtype=np.int64)
-    sums = np.empty((items.SUMS, LANES), dtype=np.int64)
-    parts = np.empty((items.PARTS, LANES))
+    sums, scratch = np.empty((items.SUMS, LANES)), np.empty((2, LANES))
+    log = np.empty(LANES, dtype=np.int64)
     features = np.empty((items.FEATURES, LANES))
     used = np.empty(LANES, dtype=np.int64)
     for base in range(begin, end, LANES):
@@ -131,8 +131,8 @@ def glrlm(
             extents.runs(
                 levels, missing, base, offsets, lines[m, 0], lines[m, 1], level, extent, length, elements, counted
             )
-            items.add_up(level, extent, where, up, inverse, counts, sums, parts)
-            items.add_features(sums, parts, n_log_n, counted, features, used)
+            items.add_up(level, extent, where, up, seen, sums, log)
+            items.add_features(sums, log, n_log_n, counted, scratch, features, used)
         _mean(features, used)
         _put(features, rows, place, base, out)
 
@@ -140,7 +140,7 @@ def glrlm(
 @jit.serial
 def one_matrix(
     levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, ways: Whole, zones: int,
-    inverse: Floats, logs: Any, rows: Whole, out: Floats,
+    logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
     """The GLSZM maps (``zones`` 1), or the GLDM maps (0)."""
     up, n_log_n = logs
@@ -148,10 +148,10 @@ def one_matrix(
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
     extent = np.empty_like(level)
     label = np.empty((offsets.size, LANES), dtype=levels.dtype)
-    counts = np.empty((3, LANES), dtype=levels.dtype)
+    seen = np.empty((3, level.size), dtype=levels.dtype)
     counted = np.ones(LANES, dtype=np.int64)
-    sums = np.empty((items.SUMS, LANES), dtype=np.int64)
-    parts = np.empty((items.PARTS, LANES))
+    sums, scratch = np.empty((items.SUMS, LANES)), np.empty((2, LANES))
+    log = np.empty(LANES, dtype=np.int64)
     features = np.empty((items.FEATURES, LANES))
     used = np.empty(LANES, dtype=np.int64)
     for base in range(begin, end, LANES):
@@ -162,8 +162,8 @@ def one_matrix(
             extents.zones(levels, missing, base, offsets, ways, level, extent, label)
         else:
             extents.dependences(levels, missing, base, offsets, ways, level, extent)
-        items.add_up(level, extent, where, up, inverse, counts, sums, parts)
-        items.add_features(sums, parts, n_log_n, counted, features, used)
+        items.add_up(level, extent, where, up, seen, sums, log)
+        items.add_features(sums, log, n_log_n, counted, scratch, features, used)
         _put(features, rows, place, base, out)
 
 
@@ -194,16 +194,16 @@ def ngtdm(
 @jit.serial
 def firstorder(
     levels: Counts, missing: int, place: Whole, begin: int, end: int, offsets: Whole, values: Floats,
-    comparisons: Whole, voxel_size: float, inverse: Floats, logs: Any, rows: Whole, out: Floats,
+    comparisons: Whole, voxel_size: float, logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
     """The first-order maps; ``values`` may be empty where only entropy and uniformity are asked for."""
     up, n_log_n = logs
     where = np.arange(offsets.size) * LANES
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
     extent = np.empty_like(level)
-    counts = np.empty((3, LANES), dtype=levels.dtype)
-    sums = np.empty((items.SUMS, LANES), dtype=np.int64)
-    parts = np.empty((items.PARTS, LANES))
+    seen = np.empty((3, level.size), dtype=levels.dtype)
+    sums = np.empty((items.SUMS, LANES))
+    log = np.empty(LANES, dtype=np.int64)
     x = np.empty((offsets.size, intensity.LANES))
     n = np.empty(intensity.LANES, dtype=np.int64)
     moments = np.empty((7, intensity.LANES))
@@ -213,8 +213,8 @@ def firstorder(
         if not _anything(place, base):
             continue
         extents.dependences(levels, missing, base, offsets, none, level, extent)
-        items.add_up(level, extent, where, up, inverse, counts, sums, parts)
-        intensity.add_levels(sums, n_log_n, features)
+        items.add_up(level, extent, where, up, seen, sums, log)
+        intensity.add_levels(sums, log, n_log_n, features)
         if values.size:
             for column in range(0, LANES, intensity.LANES):
                 intensity.add_values(

@@ -174,11 +174,11 @@ def add_values(
 
 
 @jit.serial
-def add_levels(sums: Whole, n_log_n: Whole, out: Floats) -> None:
-    """Entropy and uniformity from Σc² by level and Σc·log₂c (rows 5 and 7 of the items of single voxels)."""
-    for lane in range(out.shape[1]):
-        count = sums[0, lane]
-        if count > 0:
-            n = float(count)
-            out[2, lane] = float(n_log_n[count] - sums[7, lane]) / (n * _UNIT)
-            out[17, lane] = float(sums[5, lane]) / (n * n)
+def add_levels(sums: Floats, log: Whole, n_log_n: Whole, out: Floats) -> None:
+    """Entropy and uniformity from the items (rows 0 and 5 of their sums) that single voxels are."""
+    count, squares = sums[0], sums[5]
+    entropy, uniformity = out[2], out[17]
+    for lane in range(log.size):
+        n = max(count[lane], 1.0)
+        entropy[lane] = float(n_log_n[np.int64(count[lane])] - log[lane]) / (n * _UNIT)
+        uniformity[lane] = squares[lane] / (n * n)

@@ -42,7 +42,6 @@ class _Plan:
     line: geometry.Line
     window: geometry.Window
     logs: tuple[NDArray[np.int64], NDArray[np.int64]]
-    inverse: NDArray[np.float64]
 
 
 def measure(
@@ -65,7 +64,7 @@ def measure(
     flat = levels.ndim == len("yx") or levels.shape[0] == 1
     window = geometry.window(radius, len("yx") if flat else len("zyx"), line.strides, tuple(distances))
     most = 2 * window.offsets.size
-    plan = _Plan(line, window, (matches.rise(most), matches.n_log_n(most)), items.inverse_squares(line.missing))
+    plan = _Plan(line, window, (matches.rise(most), matches.n_log_n(most)))
     out = np.empty((len(names), levels.size))
     out[:, levels.ravel() < 0] = np.nan
     works = [
@@ -105,16 +104,16 @@ def _work(
         case "glcm":
             return over(families.glcm, *_glcm_arguments(plan))
         case "glrlm":
-            return over(families.glrlm, _lines(window), plan.inverse, plan.logs)
+            return over(families.glrlm, _lines(window), plan.logs)
         case "ngtdm":
             return over(families.ngtdm, ways)
         case "firstorder":
             wanted = any(rows[i] >= 0 for i, name in enumerate(intensity.NAMES) if name not in intensity.FROM_LEVELS)
             values = geometry.lay_out_values(image, line) if wanted and image is not None else np.empty(0)
             network = intensity.network(window.offsets.size)
-            return over(families.firstorder, values, network, float(voxel_size), plan.inverse, plan.logs)
+            return over(families.firstorder, values, network, float(voxel_size), plan.logs)
         case _:
-            return over(families.one_matrix, ways, int(kind == "glszm"), plan.inverse, plan.logs)
+            return over(families.one_matrix, ways, int(kind == "glszm"), plan.logs)
 
 
 def _glcm_arguments(plan: _Plan) -> tuple[object, ...]:

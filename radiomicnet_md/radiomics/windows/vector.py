@@ -65,6 +65,22 @@ def load(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - numba types a
 
 
 @_instruction
+def doubles(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - as above
+    """Eight whole numbers of an array as doubles."""
+    kind = Vector(types.float64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        numbers, start = arguments
+        data = context.make_array(signature.args[0])(context, builder, numbers).data
+        short = ir.VectorType(ir.IntType(array.dtype.bitwidth), kind.count)
+        place = builder.bitcast(builder.gep(data, [start]), ir.PointerType(short))
+        vector = builder.load(place, align=array.dtype.bitwidth // 8)
+        return builder.uitofp(vector, context.get_value_type(kind))
+
+    return kind(array, types.intp), generate
+
+
+@_instruction
 def store(_: Any, array: Any, index: Any, vector: Any) -> Any:  # noqa: ARG001 - as above
     """Write a vector to an index of a contiguous array."""
 
