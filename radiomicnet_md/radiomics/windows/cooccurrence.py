@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from radiomicnet_md.radiomics import jit
 from radiomicnet_md.radiomics.windows.geometry import LANES
 from radiomicnet_md.radiomics.windows.matches import FRACTION, earlier, earlier_weight
+from radiomicnet_md.radiomics.windows.vector import BYTES, choose, doubles, splat, store
 
 NAMES = (
     "Autocorrelation",
@@ -48,12 +49,13 @@ NAMES = (
     "SumSquares",
     "MCC",
 )
-WEIGHTS = 5  # functions of |i − j| that are summed from a table
-SUMS = 8 + WEIGHTS
+SUMS = 8  # pairs, pairs of equal levels, Σs, Σs², Σs³, Σs⁴, Σd, Σd²
+WEIGHTS = 5  # functions of d that are summed from a table
 _WEIGHT_BITS = 52  # ≤ 648 pairs of a weight ≤ 1 stay below 2**62
 _UNIT = float(1 << FRACTION)
 _WEIGHT_UNIT = float(1 << _WEIGHT_BITS)
 _WHOLE = 1 << FRACTION
+_STEP = BYTES // 8
 
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -89,59 +91,49 @@ def planes(levels: Counts, missing: int, step: int, sums: Counts, differences: C
 
 
 @jit.serial
-def _add_row(s_row: Counts, d_row: Counts, missing: int, table: Whole, scratch: Whole, columns: Whole) -> None:
-    # One row of pairs into the sums of columns: pairs, equal pairs, Σs … Σs⁴, Σd, Σd², five weights.
-    s, d = scratch[0, : s_row.size], scratch[1, : s_row.size]
-    there, equal = columns[0, : s_row.size], columns[1, : s_row.size]
-    for q in range(s_row.size):
-        s[q] = np.int64(s_row[q]) if d_row[q] != missing else 0
-        d[q] = np.int64(d_row[q]) if d_row[q] != missing else 0
-    for q in range(s_row.size):
-        there[q] += np.int64(d_row[q] != missing)
-        equal[q] += np.int64(d_row[q] == 0)
-    _add_powers(s, columns[2], columns[3])
-    _add_higher_powers(s, columns[4], columns[5])
-    _add_powers(d, columns[6], columns[7])
+def moments(s_line: Counts, d_line: Counts, missing: int, base: int, first: Whole, sums: Floats) -> None:
+    """The SUMS over the pairs of each lane's window: whole numbers below 2**53, so any order would do."""
+    zero, one, limit = splat(0.0), splat(1.0), splat(float(missing))
+    for lane in range(0, LANES, _STEP):
+        count, equal, s1, s2, s3, s4, d1, d2 = zero, zero, zero, zero, zero, zero, zero, zero
+        for k in range(first.size):
+            d = doubles(d_line, base + first[k] + lane)
+            there = choose(limit, d, one, zero)
+            s = doubles(s_line, base + first[k] + lane) * there
+            square = s * s
+            count += there
+            equal += choose(d, zero, zero, one)
+            s1 += s
+            s2 += square
+            s3 += square * s
+            s4 += square * square
+            d *= there
+            d1 += d
+            d2 += d * d
+        store(sums[0], lane, count)
+        store(sums[1], lane, equal)
+        store(sums[2], lane, s1)
+        store(sums[3], lane, s2)
+        store(sums[4], lane, s3)
+        store(sums[5], lane, s4)
+        store(sums[6], lane, d1)
+        store(sums[7], lane, d2)
+
+
+@jit.serial
+def weigh(
+    d_line: Counts, table: Whole, base: int, rows: Whole, left: int, width: int, column: Whole, sums: Whole
+) -> None:
+    """The WEIGHTS over the pairs of each lane's window, which form a rectangle: down its columns, then along."""
+    long = LANES + width - 1
     for w in range(WEIGHTS):
         weight = table[w]
-        column = columns[8 + w, : s_row.size]
-        for q in range(s_row.size):
-            column[q] += weight[d_row[q]]
-
-
-@jit.serial
-def _add_powers(x: Whole, first: Whole, second: Whole) -> None:
-    for q in range(x.size):
-        first[q] += x[q]
-    for q in range(x.size):
-        second[q] += x[q] * x[q]
-
-
-@jit.serial
-def _add_higher_powers(x: Whole, third: Whole, fourth: Whole) -> None:
-    for q in range(x.size):
-        third[q] += x[q] * x[q] * x[q]
-    for q in range(x.size):
-        square = x[q] * x[q]
-        fourth[q] += square * square
-
-
-@jit.serial
-def rectangle(
-    s_line: Counts, d_line: Counts, missing: int, table: Whole, base: int, rows: Whole, left: int, width: int,
-    scratch: Whole, columns: Whole, sums: Whole,
-) -> None:  # fmt: skip
-    """All sums over the pairs of each lane's window: columns first, then along the row."""
-    long = LANES + width - 1
-    columns[:, :] = 0
-    for row in rows:
-        start = base + row + left
-        s_row = s_line[start : start + long]
-        d_row = d_line[start : start + long]
-        _add_row(s_row, d_row, missing, table, scratch, columns)
-    for part in range(SUMS):
-        column = columns[part]
-        total = sums[part]
+        column[:] = 0
+        for row in rows:
+            d = d_line[base + row + left : base + row + left + long]
+            for q in range(d.size):
+                column[q] += weight[d[q]]
+        total = sums[w]
         total[:] = column[:LANES]
         for t in range(1, width):
             moved = column[t : t + LANES]
@@ -152,32 +144,41 @@ def rectangle(
 @jit.serial
 def classes(
     s_line: Counts, d_line: Counts, missing: int, base: int, first: Whole, up: Whole,
-    counts: Counts, logs: Whole, energy: Whole,
+    seen: Counts, logs: Whole, energy: Floats,
 ) -> None:  # fmt: skip
-    """Σ c·log₂c over classes of equal sums, differences and pairs; Σc² and the largest cell, diagonal doubled."""
+    """Σ c·log₂c over classes of equal sums, differences and pairs; Σc² and the largest cell, diagonal doubled.
+
+    :param seen: scratch (3, at least pairs · LANES)
+    """
     logs[:, :] = 0
-    energy[:, :] = 0
     none = up.size - 1
     for k in range(first.size):
-        earlier(s_line, d_line, base, first, k, counts[0], counts[1], counts[2])
-        d_row = d_line[base + first[k] : base + first[k] + LANES]
+        start = k * LANES
+        by_sum, by_difference, by_pair = seen[0, start:], seen[1, start:], seen[2, start:]
+        earlier(s_line, d_line, base, first, k, by_sum, by_difference, by_pair)
+        d = d_line[base + first[k] : base + first[k] + LANES]
         for part in range(3):
-            count = counts[part]
+            count = seen[part, start : start + LANES]
             log = logs[part]
             for lane in range(LANES):
-                log[lane] += up[count[lane] if d_row[lane] != missing else none]
-        _add_energy(counts[2], d_row, missing, energy[0], energy[1])
+                log[lane] += up[count[lane] if d[lane] != missing else none]
+    _add_energy(d_line, missing, base, first, seen[2], energy)
 
 
 @jit.serial
-def _add_energy(seen: Counts, d_row: Counts, missing: int, squares: Whole, largest: Whole) -> None:
-    for lane in range(LANES):
-        double = np.int64(d_row[lane] != missing) * (1 + np.int64(d_row[lane] == 0))
-        squares[lane] += double * (2 * np.int64(seen[lane]) + 1)
-    for lane in range(LANES):
-        double = np.int64(d_row[lane] != missing) * (1 + np.int64(d_row[lane] == 0))
-        cell = double * (np.int64(seen[lane]) + 1)
-        largest[lane] = max(largest[lane], cell)
+def _add_energy(d_line: Counts, missing: int, base: int, first: Whole, seen: Counts, energy: Floats) -> None:
+    zero, one, two, limit = splat(0.0), splat(1.0), splat(2.0), splat(float(missing))
+    for lane in range(0, LANES, _STEP):
+        squares, largest = zero, zero
+        for k in range(first.size):
+            d = doubles(d_line, base + first[k] + lane)
+            double = choose(d, zero, choose(limit, d, one, zero), two)
+            count = doubles(seen, k * LANES + lane) + one
+            squares += double * (count + count - one)
+            cell = double * count
+            largest = choose(cell, largest, cell, largest)
+        store(energy[0], lane, squares)
+        store(energy[1], lane, largest)
 
 
 @jit.serial
@@ -233,27 +234,27 @@ def _root_of_one_minus_exp(x: Floats, scratch: Floats, inverse_factorial: Floats
 
 
 @jit.serial
-def _add_ratio(total: Whole, n: Floats, scale: float, out: Floats) -> None:
+def _add_ratio(total: Counts, n: Floats, scale: float, out: Floats) -> None:
     for lane in range(LANES):
         out[lane] += float(total[lane]) / (n[lane] * scale)
 
 
 @jit.serial
-def _add_moments(sums: Whole, n: Floats, c: Floats, out: Floats) -> None:
+def _add_moments(sums: Floats, n: Floats, c: Floats, out: Floats) -> None:
     # Moments about a whole number near the mean: exact, and nothing cancels.
     s1, s2, s3, s4 = sums[2], sums[3], sums[4], sums[5]
     c1, c2, c3, c4 = c[0], c[1], c[2], c[3]
     for lane in range(LANES):
-        t = np.floor(float(s1[lane]) / n[lane])
-        c1[lane] = float(s1[lane]) - n[lane] * t
-        c2[lane] = float(s2[lane]) - 2 * t * float(s1[lane]) + n[lane] * t * t
+        t = np.floor(s1[lane] / n[lane])
+        c1[lane] = s1[lane] - n[lane] * t
+        c2[lane] = s2[lane] - 2 * t * s1[lane] + n[lane] * t * t
     for lane in range(LANES):
-        t = np.floor(float(s1[lane]) / n[lane])
-        c3[lane] = float(s3[lane]) - 3 * t * float(s2[lane]) + 3 * t * t * float(s1[lane]) - n[lane] * t * t * t
+        t = np.floor(s1[lane] / n[lane])
+        c3[lane] = s3[lane] - 3 * t * s2[lane] + 3 * t * t * s1[lane] - n[lane] * t * t * t
     for lane in range(LANES):
-        t = np.floor(float(s1[lane]) / n[lane])
-        tail = 6 * t * t * float(s2[lane]) - 4 * t * t * t * float(s1[lane]) + n[lane] * t * t * t * t
-        c4[lane] = float(s4[lane]) - 4 * t * float(s3[lane]) + tail
+        t = np.floor(s1[lane] / n[lane])
+        tail = 6 * t * t * s2[lane] - 4 * t * t * t * s1[lane] + n[lane] * t * t * t * t
+        c4[lane] = s4[lane] - 4 * t * s3[lane] + tail
     prominence, shade, tendency = out[2], out[3], out[4]
     for lane in range(LANES):
         m = c1[lane] / n[lane]
@@ -268,48 +269,47 @@ def _add_moments(sums: Whole, n: Floats, c: Floats, out: Floats) -> None:
 
 
 @jit.serial
-def _add_products(sums: Whole, n: Floats, out: Floats) -> None:
+def _add_products(sums: Floats, n: Floats, out: Floats) -> None:
     # What the products of the levels give: Σ ij = (Σ s² − Σ d²) / 4, Σ (i² + j²) = (Σ s² + Σ d²) / 2.
     count, s1, s2, d1, d2 = sums[0], sums[2], sums[3], sums[6], sums[7]
     autocorrelation, correlation, difference, squares = out[0], out[6], out[9], out[22]
     for lane in range(LANES):
-        autocorrelation[lane] += float(s2[lane] - d2[lane]) / (4 * n[lane])
+        autocorrelation[lane] += (s2[lane] - d2[lane]) / (4 * n[lane])
     for lane in range(LANES):
-        square = float(s1[lane]) * float(s1[lane])
-        spread = n[lane] * float(s2[lane] + d2[lane]) - square
-        shared = n[lane] * float(s2[lane] - d2[lane]) - square
-        flat = 1.0 if count[lane] > 0 else 0.0
+        square = s1[lane] * s1[lane]
+        spread = n[lane] * (s2[lane] + d2[lane]) - square
+        shared = n[lane] * (s2[lane] - d2[lane]) - square
+        flat = 1.0 if count[lane] > 0.0 else 0.0
         correlation[lane] += shared / spread if spread > 0.0 else flat
     for lane in range(LANES):
-        square = float(d1[lane]) * float(d1[lane])
-        difference[lane] += (n[lane] * float(d2[lane]) - square) / (n[lane] * n[lane])
+        difference[lane] += (n[lane] * d2[lane] - d1[lane] * d1[lane]) / (n[lane] * n[lane])
     for lane in range(LANES):
-        square = float(s1[lane]) * float(s1[lane])
-        squares[lane] += (n[lane] * float(s2[lane] + d2[lane]) - square) / (4 * n[lane] * n[lane])
+        squares[lane] += (n[lane] * (s2[lane] + d2[lane]) - s1[lane] * s1[lane]) / (4 * n[lane] * n[lane])
 
 
 @jit.serial
 def _add_entropies(
-    sums: Whole, logs: Whole, marginal_log: Whole, n_log_n: Whole, n: Floats, scratch: Floats, exponential: Any,
+    sums: Floats, logs: Whole, marginal_log: Whole, n_log_n: Whole, n: Floats, scratch: Floats, exponential: Any,
     out: Floats,
 ) -> None:  # fmt: skip
     count, equal = sums[0], sums[1]
     by_sum, by_difference, by_pair = logs[0], logs[1], logs[2]
     for lane in range(LANES):  # N · entropy, in the place of Σ c log c; N · HXY for the pairs
-        by_sum[lane] = n_log_n[count[lane]] - by_sum[lane]
+        by_sum[lane] = n_log_n[np.int64(count[lane])] - by_sum[lane]
     for lane in range(LANES):
-        by_difference[lane] = n_log_n[count[lane]] - by_difference[lane]
+        by_difference[lane] = n_log_n[np.int64(count[lane])] - by_difference[lane]
     for lane in range(LANES):
-        by_pair[lane] = n_log_n[count[lane]] + (count[lane] - equal[lane]) * _WHOLE - by_pair[lane]
+        apart = np.int64(count[lane] - equal[lane])
+        by_pair[lane] = n_log_n[np.int64(count[lane])] + apart * _WHOLE - by_pair[lane]
     for lane in range(LANES):  # 2N · HX
-        marginal_log[lane] = n_log_n[2 * count[lane]] - marginal_log[lane]
+        marginal_log[lane] = n_log_n[2 * np.int64(count[lane])] - marginal_log[lane]
     _add_ratio(by_sum, n, _UNIT, out[21])
     _add_ratio(by_difference, n, _UNIT, out[8])
     _add_ratio(by_pair, n, _UNIT, out[11])
     first, second, exponent = out[12], out[13], scratch[2]
     for lane in range(LANES):
         shared = marginal_log[lane] - by_pair[lane]  # N · (2 HX − HXY)
-        shared = shared if shared > 2 * count[lane] + 2 else 0
+        shared = shared if shared > 2 * np.int64(count[lane]) + 2 else 0
         single = marginal_log[lane] if marginal_log[lane] > 0 else 1
         first[lane] -= float(2 * shared) / float(single)
         exponent[lane] = float(2 * shared) / (n[lane] * _UNIT)
@@ -320,28 +320,28 @@ def _add_entropies(
 
 @jit.serial
 def add_features(
-    sums: Whole, logs: Whole, energy: Whole, marginal_log: Whole, n_log_n: Whole, exponential: Any, scratch: Floats,
-    out: Floats, used: Whole,
+    sums: Floats, weighed: Whole, logs: Whole, energy: Floats, marginal_log: Whole, n_log_n: Whole,
+    exponential: Any, scratch: Floats, out: Floats, used: Whole,
 ) -> None:  # fmt: skip
     """Add one move's features, in the order of NAMES, to each lane; all are 0 where it has no pair."""
     n = scratch[0]
     count = sums[0]
     for lane in range(LANES):
-        used[lane] += np.int64(count[lane] > 0)
-        n[lane] = float(max(count[lane], 1))
+        used[lane] += np.int64(count[lane] > 0.0)
+        n[lane] = max(count[lane], 1.0)
     _add_moments(sums, n, scratch[1:5], out)
     _add_products(sums, n, out)
     _add_ratio(sums[2], n, 2.0, out[1])
     _add_ratio(sums[7], n, 1.0, out[5])
     _add_ratio(sums[6], n, 1.0, out[7])
-    _add_ratio(sums[8], n, _WEIGHT_UNIT, out[16])
-    _add_ratio(sums[9], n, _WEIGHT_UNIT, out[14])
-    _add_ratio(sums[10], n, _WEIGHT_UNIT, out[17])
-    _add_ratio(sums[11], n, _WEIGHT_UNIT, out[15])
-    _add_ratio(sums[12], n, _WEIGHT_UNIT, out[18])
+    _add_ratio(weighed[0], n, _WEIGHT_UNIT, out[16])
+    _add_ratio(weighed[1], n, _WEIGHT_UNIT, out[14])
+    _add_ratio(weighed[2], n, _WEIGHT_UNIT, out[17])
+    _add_ratio(weighed[3], n, _WEIGHT_UNIT, out[15])
+    _add_ratio(weighed[4], n, _WEIGHT_UNIT, out[18])
     _add_ratio(energy[1], n, 2.0, out[19])
     _add_ratio(sums[2], n, 1.0, out[20])
-    energy_total, square = out[10], energy[0]
+    mean_energy, square = out[10], energy[0]
     for lane in range(LANES):
-        energy_total[lane] += float(square[lane]) / (2 * n[lane] * n[lane])
+        mean_energy[lane] += square[lane] / (2 * n[lane] * n[lane])
     _add_entropies(sums, logs, marginal_log, n_log_n, n, scratch[1:4], exponential, out)

@@ -70,33 +70,28 @@ def glcm(
     batches = np.empty(sizes[-1])
     rank_of = np.full(missing + 1, -1, dtype=np.int64)
     results = np.empty((pairs.size, LANES))
-    columns = np.empty((cooccurrence.SUMS, LANES + offsets.size), dtype=np.int64)
-    pair_rows = np.empty((2, LANES + offsets.size), dtype=np.int64)
-    scratch = np.empty((5, LANES))
-    sums = np.empty((cooccurrence.SUMS, LANES), dtype=np.int64)
-    log_sums = np.empty((3, LANES), dtype=np.int64)
-    energy = np.empty((2, LANES), dtype=np.int64)
-    marginal = np.empty(LANES, dtype=np.int64)
-    counts = np.empty((3, LANES), dtype=levels.dtype)
+    column = np.empty(LANES + width.max() if pairs.size else 0, dtype=np.int64)
+    sums, weighed = np.empty((cooccurrence.SUMS, LANES)), np.empty((cooccurrence.WEIGHTS, LANES), dtype=np.int64)
+    logs_of, marginal = np.empty((3, LANES), dtype=np.int64), np.empty(LANES, dtype=np.int64)
+    energy, scratch = np.empty((2, LANES)), np.empty((5, LANES))
+    seen = np.empty((3, first.shape[1] * LANES), dtype=levels.dtype)
     weight = np.empty((offsets.size, LANES), dtype=levels.dtype)
-    features = np.empty((_GLCM, LANES))
-    used = np.empty(LANES, dtype=np.int64)
+    features, used = np.empty((_GLCM, LANES)), np.empty(LANES, dtype=np.int64)
     for base in range(begin, end, LANES):
         if not _anything(place, base):
             continue
         features[:, :] = 0.0
         used[:] = 0
         for m in range(pairs.size):
-            s, d = planes[m, 0], planes[m, 1]
-            cooccurrence.rectangle(
-                s, d, missing, table, base, row[m, : row_count[m]], left[m], width[m], pair_rows, columns, sums
+            s, d, starts = planes[m, 0], planes[m, 1], first[m, : pairs[m]]
+            one, two = ends[m, 0, : pairs[m]], ends[m, 1, : pairs[m]]
+            cooccurrence.moments(s, d, missing, base, starts, sums)
+            cooccurrence.weigh(d, table, base, row[m, : row_count[m]], left[m], width[m], column, weighed)
+            cooccurrence.classes(s, d, missing, base, starts, up, seen, logs_of, energy)
+            cooccurrence.marginal(levels, missing, base, offsets, one, two, up, weight, seen[0], marginal)
+            cooccurrence.add_features(
+                sums, weighed, logs_of, energy, marginal, n_log_n, exponential, scratch, features, used
             )
-            cooccurrence.classes(s, d, missing, base, first[m, : pairs[m]], up, counts, log_sums, energy)
-            cooccurrence.marginal(
-                levels, missing, base, offsets, ends[m, 0, : pairs[m]], ends[m, 1, : pairs[m]],
-                up, weight, counts[0], marginal,
-            )  # fmt: skip
-            cooccurrence.add_features(sums, log_sums, energy, marginal, n_log_n, exponential, scratch, features, used)
         if rows[_MCC] >= 0:
             mcc.chunk(levels, missing, base, place, offsets, ends, pairs, sizes, batches, rank_of, results)
             mcc.add(results, place, base, features[_MCC])

@@ -173,6 +173,6 @@ def _define(whole: str, real: str, *signs: Any) -> None:
 
 _define("add", "fadd", operator.add, operator.iadd)
 _define("sub", "fsub", operator.sub, operator.isub)
-_define("mul", "fmul", operator.mul)
+_define("mul", "fmul", operator.mul, operator.imul)
 _define("and_", "", operator.and_)
 _define("", "fdiv", operator.truediv)
