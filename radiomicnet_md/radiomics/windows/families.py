@@ -199,9 +199,7 @@ def firstorder(
     seen = np.empty((3, level.size), dtype=levels.dtype)
     sums = np.empty((items.SUMS, LANES))
     log = np.empty(LANES, dtype=np.int64)
-    x = np.empty((offsets.size, intensity.LANES))
-    n = np.empty(intensity.LANES, dtype=np.int64)
-    moments = np.empty((7, intensity.LANES))
+    x, moments = np.empty(offsets.size * intensity.STEP), np.empty(7 * intensity.STEP)
     features = np.empty((len(intensity.NAMES), LANES))
     none = np.empty((0, 2), dtype=np.int64)
     for base in range(begin, end, LANES):
@@ -211,8 +209,8 @@ def firstorder(
         items.add_up(level, extent, where, up, seen, sums, log)
         intensity.add_levels(sums, log, n_log_n, features)
         if values.size:
-            for column in range(0, LANES, intensity.LANES):
+            for column in range(0, LANES, intensity.STEP):
                 intensity.add_values(
-                    values, base + column, offsets, comparisons, voxel_size, x, n, moments, features, column
+                    values, base + column, offsets, comparisons, voxel_size, x, moments, features, column
                 )
         _put(features, rows, place, base, out)

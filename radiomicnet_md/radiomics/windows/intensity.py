@@ -6,20 +6,19 @@ Rules of this module:
 - Sums over a window run over its voxels in raster order and over nothing else, so no sum depends on where the
   window lies; moments are taken about the window's own mean. Where all values are equal the mean is that
   value and every spread is 0, whatever rounding says.
-- The network is Batcher's odd-even merge (Batcher 1968), cut to the window's size: the same comparisons for every
-  window, hence lanes that never part.
+- Eight windows are sorted side by side by Batcher's odd-even merge (Batcher 1968), cut to the window's size: the same
+  comparisons for every window, hence lanes that never part.
 - Percentiles are linear between order statistics, as NumPy's; a voxel that takes no part sorts to the end.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
 from radiomicnet_md.radiomics.windows.matches import FRACTION
+from radiomicnet_md.radiomics.windows.vector import BYTES, choose, load, root, splat, store
 
 NAMES = (
     "Energy",
@@ -42,12 +41,11 @@ NAMES = (
     "Uniformity",
 )
 FROM_LEVELS = ("Entropy", "Uniformity")  # the others need grey values
-LANES = 64  # of doubles: a window of 125 voxels stays in the second cache
+STEP = BYTES // 8  # windows at a time
 _UNIT = float(1 << FRACTION)
 
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Counts = NDArray[Any]
 
 
 def network(size: int) -> Whole:
@@ -63,114 +61,111 @@ def network(size: int) -> Whole:
 
 
 @jit.serial
+def _gather(values: Floats, base: int, offsets: Whole, x: Floats, sums: Floats) -> None:
+    # Copies the values to x; n, the mean, Σx², then about the mean Σ|d|, Σd², Σd³, Σd⁴.
+    zero, one, nothing = splat(0.0), splat(1.0), splat(np.inf)
+    n, total, squares = zero, zero, zero
+    for k in range(offsets.size):
+        v = load(values, base + offsets[k])
+        store(x, k * STEP, v)
+        part = choose(nothing, v, v, zero)
+        n += choose(nothing, v, one, zero)
+        total += part
+        squares += part * part
+    mean = total / choose(n, zero, n, one)
+    first, second, third, fourth = zero, zero, zero, zero
+    for k in range(offsets.size):
+        v = load(x, k * STEP)
+        d = choose(nothing, v, v - mean, zero)
+        square = d * d
+        first += choose(d, zero, d, zero - d)
+        second += square
+        third += square * d
+        fourth += square * square
+    store(sums, 0, n)
+    store(sums, STEP, mean)
+    store(sums, 2 * STEP, squares)
+    store(sums, 3 * STEP, first)
+    store(sums, 4 * STEP, second)
+    store(sums, 5 * STEP, third)
+    store(sums, 6 * STEP, fourth)
+
+
+@jit.serial
 def _sort(x: Floats, comparisons: Whole) -> None:
     for c in range(comparisons.shape[0]):
-        low = x[comparisons[c, 0]]
-        high = x[comparisons[c, 1]]
-        for lane in range(LANES):
-            a = low[lane]
-            b = high[lane]
-            low[lane] = a if a < b else b
-            high[lane] = b if a < b else a
+        low, high = comparisons[c, 0] * STEP, comparisons[c, 1] * STEP
+        a = load(x, low)
+        b = load(x, high)
+        store(x, low, choose(b, a, a, b))
+        store(x, high, choose(b, a, b, a))
 
 
 @jit.serial
-def _percentile(x: Floats, lane: int, n: int, percent: int) -> float:
-    position = (n - 1) * percent
-    below = position // 100
-    fraction = (position % 100) / 100.0
-    a = x[below, lane]
-    if fraction == 0.0:
-        return float(a)
-    b = x[below + 1, lane]
-    return float(a + (b - a) * fraction if fraction < 0.5 else b - (b - a) * (1.0 - fraction))  # noqa: PLR2004
+def _percentile(x: Floats, n: Floats, percent: int, out: Floats) -> None:
+    for lane in range(STEP):
+        position = max(int(n[lane]) - 1, 0) * percent
+        below = position // 100
+        fraction = (position % 100) / 100.0
+        a = x[below * STEP + lane]
+        b = x[(below + 1) * STEP + lane] if fraction > 0.0 else a
+        near = a + (b - a) * fraction if fraction < 0.5 else b - (b - a) * (1.0 - fraction)  # noqa: PLR2004
+        out[lane] = near if fraction > 0.0 else a
 
 
 @jit.serial
-def _moments(values: Floats, base: int, offsets: Whole, x: Floats, n: Whole, sums: Floats) -> None:
-    # Copies the values to x; n, Σx, Σx², then about the mean Σ|d|, Σd², Σd³, Σd⁴.
-    n[:] = 0
-    sums[:, :] = 0.0
-    for k in range(offsets.size):
-        row = values[base + offsets[k] : base + offsets[k] + LANES]
-        copy = x[k]
-        for lane in range(LANES):
-            v = row[lane]
-            copy[lane] = v
-            there = v < np.inf
-            part = v if there else 0.0
-            n[lane] += np.int64(there)
-            sums[0, lane] += part
-            sums[1, lane] += part * part
-    for lane in range(LANES):
-        sums[6, lane] = sums[0, lane] / max(n[lane], 1)
-    for k in range(offsets.size):
-        row = x[k]
-        for lane in range(LANES):
-            d = row[lane] - sums[6, lane] if row[lane] < np.inf else 0.0
-            square = d * d
-            sums[2, lane] += abs(d)
-            sums[3, lane] += square
-            sums[4, lane] += square * d
-            sums[5, lane] += square * square
-
-
-@jit.serial
-def _robust(x: Floats, n: Whole, out: Floats, column: int) -> None:
-    # Mean absolute deviation of the values from the 10th to the 90th percentile, which stand in out.
-    total = np.zeros(LANES)
-    inside = np.zeros(LANES)
-    for k in range(x.shape[0]):
-        for lane in range(LANES):
-            v = x[k, lane]
-            kept = v >= out[4, column + lane] and v <= out[5, column + lane] and k < n[lane]
-            total[lane] += v if kept else 0.0
-            inside[lane] += 1.0 if kept else 0.0
-    for lane in range(LANES):
-        total[lane] /= max(inside[lane], 1.0)
-        out[12, column + lane] = 0.0
-    for k in range(x.shape[0]):
-        for lane in range(LANES):
-            v = x[k, lane]
-            kept = v >= out[4, column + lane] and v <= out[5, column + lane] and k < n[lane]
-            out[12, column + lane] += abs(v - total[lane]) if kept else 0.0
-    for lane in range(LANES):  # of two different values none is left
-        out[12, column + lane] = out[12, column + lane] / inside[lane] if inside[lane] > 0.0 else np.nan
+def _robust(x: Floats, size: int, low: Floats, high: Floats, out: Floats) -> None:
+    # Mean absolute deviation of the values from ``low`` to ``high``, the 10th and 90th percentile; of two different
+    # values none is left.
+    zero, one = splat(0.0), splat(1.0)
+    least, most = load(low, 0), load(high, 0)
+    total, inside = zero, zero
+    for k in range(size):
+        v = load(x, k * STEP)
+        kept = choose(least, v, zero, choose(v, most, zero, one))
+        total += choose(kept, zero, v, zero)
+        inside += kept
+    mean = total / choose(inside, zero, inside, one)
+    deviation = zero
+    for k in range(size):
+        v = load(x, k * STEP)
+        d = choose(v, mean, v - mean, mean - v)
+        deviation += choose(least, v, zero, choose(v, most, zero, d))
+    store(out, 0, choose(inside, zero, deviation / inside, splat(np.nan)))
 
 
 @jit.serial
 def add_values(
-    values: Floats, base: int, offsets: Whole, comparisons: Whole, voxel_size: float,
-    x: Floats, n: Whole, sums: Floats, out: Floats, column: int,
+    values: Floats, base: int, offsets: Whole, comparisons: Whole, voxel_size: float, x: Floats, sums: Floats,
+    out: Floats, column: int,
 ) -> None:  # fmt: skip
     """The features of grey values into columns ``column`` … of ``out``, in the order of NAMES."""
-    _moments(values, base, offsets, x, n, sums)
+    _gather(values, base, offsets, x, sums)
     _sort(x, comparisons)
-    for lane in range(LANES):
-        c = column + lane
-        count = n[lane]
-        if count == 0:
-            continue
-        lowest, highest = x[0, lane], x[count - 1, lane]
-        flat = lowest == highest
-        m2 = 0.0 if flat else sums[3, lane] / count
-        out[0, c] = sums[1, lane]
-        out[1, c] = sums[1, lane] * voxel_size
-        out[3, c] = lowest
-        out[4, c] = _percentile(x, lane, count, 10)
-        out[5, c] = _percentile(x, lane, count, 90)
-        out[6, c] = highest
-        out[7, c] = lowest if flat else sums[6, lane]
-        out[8, c] = _percentile(x, lane, count, 50)
-        out[9, c] = _percentile(x, lane, count, 75) - _percentile(x, lane, count, 25)
-        out[10, c] = highest - lowest
-        out[11, c] = 0.0 if flat else sums[2, lane] / count
-        out[13, c] = np.sqrt(sums[1, lane] / count)
-        third, fourth = sums[4, lane] / count, sums[5, lane] / count
-        out[14, c] = third / (m2 * np.sqrt(m2)) if m2 * m2 > 0.0 else 0.0
-        out[15, c] = fourth / (m2 * m2) if m2 * m2 > 0.0 else 0.0
-        out[16, c] = m2
-    _robust(x, n, out, column)
+    zero, one = splat(0.0), splat(1.0)
+    counts = sums[:STEP]
+    for percent, row in ((0, 3), (10, 4), (90, 5), (100, 6), (50, 8), (25, 9), (75, 10)):
+        _percentile(x, counts, percent, out[row, column:])
+    low, high = out[4, column:], out[5, column:]
+    _robust(x, offsets.size, low, high, out[12, column:])
+    store(out[9], column, load(out[10], column) - load(out[9], column))
+    lowest, highest = load(out[3], column), load(out[6], column)
+    span = highest - lowest
+    n = load(counts, 0)
+    n = choose(n, zero, n, one)
+    squares = load(sums, 2 * STEP)
+    variance = choose(span, zero, load(sums, 4 * STEP) / n, zero)
+    spread = choose(variance * variance, zero, variance, one)
+    some = choose(variance * variance, zero, one, zero)
+    store(out[0], column, squares)
+    store(out[1], column, squares * splat(voxel_size))
+    store(out[7], column, choose(span, zero, load(sums, STEP), lowest))
+    store(out[10], column, span)
+    store(out[11], column, choose(span, zero, load(sums, 3 * STEP) / n, zero))
+    store(out[13], column, root(squares / n))
+    store(out[14], column, some * (load(sums, 5 * STEP) / n) / (spread * root(spread)))
+    store(out[15], column, some * (load(sums, 6 * STEP) / n) / (spread * spread))
+    store(out[16], column, variance)
 
 
 @jit.serial
