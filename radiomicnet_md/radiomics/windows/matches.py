@@ -30,7 +30,7 @@ Counts = NDArray[Any]
 @cache
 def n_log_n(limit: int) -> NDArray[np.int64]:
     """``n · log₂ n`` in units of 2**-FRACTION, rounded to nearest, for 0 … limit."""
-    spare = 16  # bits more than are kept
+    spare = 32  # bits more than are kept
     logs = [0, *(n * fixed_log.log2(n, FRACTION + spare) for n in range(1, limit + 1))]
     return _locked(np.array([(log + (1 << (spare - 1))) >> spare for log in logs], dtype=np.int64))
 
