@@ -22,7 +22,6 @@ _NARROW_LEVELS = 127  # the sum of two levels then fits a byte with one value to
 _NARROW_COUNT = 254  # so does every count of voxels, or of twice the pairs, of a window
 
 Offsets = NDArray[np.int64]
-Cell = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,48 +106,45 @@ def lay_out_values(image: NDArray[np.generic], line: Line) -> NDArray[np.float64
 def window(radius: int, dimensions: int, strides: Sequence[int], distances: Sequence[int] = (1,)) -> Window:
     """The window of a radius in 2 or 3 dimensions, with the moves of all Chebyshev distances (IBSI: δ)."""
     reach = range(-radius, radius + 1)
-    cells = list(product(reach if dimensions == len("zyx") else (0,), reach, reach))
-    offsets = np.array([_on_line(cell, strides) for cell in cells], dtype=np.int64)
-    return Window(offsets, _moves(cells, strides, (1,)), _moves(cells, strides, distances))
+    cells = np.array(list(product(reach if dimensions == len("zyx") else (0,), reach, reach)), dtype=np.int64)
+    on_line = np.array(strides, dtype=np.int64)
+    near = _moves(cells, on_line, (1,))
+    return Window(cells @ on_line, near, near if tuple(distances) == (1,) else _moves(cells, on_line, distances))
 
 
-def _on_line(cell: Sequence[int], strides: Sequence[int]) -> int:
-    return sum(c * s for c, s in zip(cell, strides, strict=True))
-
-
-def _steps(distance: int, flat: bool) -> list[Cell]:  # noqa: FBT001 - one caller
-    # One of each two opposite steps of a Chebyshev distance: the one that points forward.
+def _steps(distance: int, deep: bool) -> list[tuple[int, int, int]]:  # noqa: FBT001 - one caller
+    """One of each two opposite steps of a Chebyshev distance: the one that points forward."""
     reach = range(-distance, distance + 1)
-    every = product((0,) if flat else reach, reach, reach)
+    every = product(reach if deep else (0,), reach, reach)
     return [step for step in every if max(map(abs, step)) == distance and step > (0, 0, 0)]
 
 
-def _moves(cells: list[Cell], strides: Sequence[int], distances: Sequence[int]) -> Moves:
-    index = {cell: i for i, cell in enumerate(cells)}
-    flat = all(cell[0] == 0 for cell in cells)
+def _moves(cells: Offsets, on_line: Offsets, distances: Sequence[int]) -> Moves:
+    radius = cells.max(axis=0)
+    order = np.array([(2 * radius[1] + 1) * (2 * radius[2] + 1), 2 * radius[2] + 1, 1])  # of cells, in raster order
     found = []
-    for step in (step for distance in distances for step in _steps(distance, flat)):
-        pairs = [(c, (c[0] + step[0], c[1] + step[1], c[2] + step[2])) for c in cells]
-        pairs = [(a, b) for a, b in pairs if b in index]
-        if pairs:
-            found.append((step, pairs))
+    for step in (step for distance in distances for step in _steps(distance, bool(radius[0]))):
+        inside = (np.abs(cells + step) <= radius).all(axis=1)
+        if inside.any():
+            found.append((np.array(step), np.flatnonzero(inside)))
+    starts = [cells[first] for _, first in found]
+    left = [start[0, 2] for start in starts]  # pairs begin in a box: each of its rows with the same column
+    rows = [start[start[:, 2] == column] @ (on_line * (1, 1, 0)) for start, column in zip(starts, left, strict=True)]
     return Moves(
-        steps=np.array([_on_line(step, strides) for step, _ in found], dtype=np.int64),
-        pairs=np.array([len(pairs) for _, pairs in found], dtype=np.int64),
-        ends=np.stack(
-            [_padded([[index[pair[side]] for pair in pairs] for _, pairs in found]) for side in (0, 1)], axis=1
-        ),
-        first=_padded([[_on_line(a, strides) for a, _ in pairs] for _, pairs in found]),
-        rows=np.array([len({a[:2] for a, _ in pairs}) for _, pairs in found], dtype=np.int64),
-        row=_padded([[_on_line((*r, 0), strides) for r in sorted({a[:2] for a, _ in pairs})] for _, pairs in found]),
-        left=np.array([min(a[2] for a, _ in pairs) for _, pairs in found], dtype=np.int64),
-        width=np.array([len({a[2] for a, _ in pairs}) for _, pairs in found], dtype=np.int64),
+        steps=np.array([step @ on_line for step, _ in found], dtype=np.int64),
+        pairs=np.array([first.size for _, first in found], dtype=np.int64),
+        ends=np.stack([_padded([f for _, f in found]), _padded([f + step @ order for step, f in found])], axis=1),
+        first=_padded([start @ on_line for start in starts]),
+        rows=np.array([row.size for row in rows], dtype=np.int64),
+        row=_padded(rows),
+        left=np.array(left, dtype=np.int64),
+        width=np.array([start[-1, 2] - start[0, 2] + 1 for start in starts], dtype=np.int64),
     )
 
 
-def _padded(lists: list[list[int]]) -> Offsets:
-    """Lists of unequal length as the rows of one array."""
+def _padded(lists: list[Offsets]) -> Offsets:
+    """Arrays of unequal length as the rows of one array."""
     out = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
     for row, one in zip(out, lists, strict=True):
-        row[: len(one)] = one
+        row[: one.size] = one
     return out

@@ -13,6 +13,8 @@ Rules of this module:
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +50,7 @@ Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
+@cache
 def network(size: int) -> Whole:
     """Comparisons (n, 2) that sort ``size`` values, smaller to the first index."""
     full = 1 << (size - 1).bit_length()
@@ -57,7 +60,9 @@ def network(size: int) -> Whole:
             for j in range(k % p, full - k, 2 * k):
                 low = range(j, j + min(k, full - j - k))
                 pairs += [(i, i + k) for i in low if i // (2 * p) == (i + k) // (2 * p) and i + k < size]
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    comparisons = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    comparisons.flags.writeable = False
+    return comparisons
 
 
 @jit.serial
