@@ -67,12 +67,12 @@ def glcm(
     _, pairs, ends, first, row_count, row, left, width = moves
     up, n_log_n = logs
     sizes = mcc.starts(min(offsets.size, number) if rows[_MCC] >= 0 else 0)
-    batches = np.empty(sizes[-1])
+    graphs = np.empty(sizes[-1], dtype=np.int64)
     rank_of = np.full(missing + 1, -1, dtype=np.int64)
     results = np.empty((pairs.size, LANES))
     column = np.empty(LANES + width.max() if pairs.size else 0, dtype=np.int64)
     sums, weighed = np.empty((cooccurrence.SUMS, LANES)), np.empty((cooccurrence.WEIGHTS, LANES), dtype=np.int64)
-    logs_of, marginal = np.empty((3, LANES), dtype=np.int64), np.empty(LANES, dtype=np.int64)
+    logs_of, marginals = np.empty((3, LANES), dtype=np.int64), np.empty((pairs.size, LANES), dtype=np.int64)
     energy, scratch = np.empty((2, LANES)), np.empty((5, LANES))
     seen = np.empty((3, first.shape[1] * LANES), dtype=levels.dtype)
     weight = np.empty((offsets.size, LANES), dtype=levels.dtype)
@@ -82,18 +82,22 @@ def glcm(
             continue
         features[:, :] = 0.0
         used[:] = 0
+        if rows[_MCC] >= 0:
+            mcc.chunk(
+                levels, missing, base, place, offsets, ends, pairs, n_log_n, sizes, graphs, rank_of, results, marginals
+            )
         for m in range(pairs.size):
             s, d, starts = planes[m, 0], planes[m, 1], first[m, : pairs[m]]
             one, two = ends[m, 0, : pairs[m]], ends[m, 1, : pairs[m]]
             cooccurrence.moments(s, d, missing, base, starts, sums)
             cooccurrence.weigh(d, table, base, row[m, : row_count[m]], left[m], width[m], column, weighed)
             cooccurrence.classes(s, d, missing, base, starts, up, seen, logs_of, energy)
-            cooccurrence.marginal(levels, missing, base, offsets, one, two, up, weight, seen[0], marginal)
+            if rows[_MCC] < 0:  # MCC counts the levels one by one and has these sums then
+                cooccurrence.marginal(levels, missing, base, offsets, one, two, up, weight, seen[0], marginals[m])
             cooccurrence.add_features(
-                sums, weighed, logs_of, energy, marginal, n_log_n, exponential, scratch, features, used
+                sums, weighed, logs_of, energy, marginals[m], n_log_n, exponential, scratch, features, used
             )
         if rows[_MCC] >= 0:
-            mcc.chunk(levels, missing, base, place, offsets, ends, pairs, sizes, batches, rank_of, results)
             mcc.add(results, place, base, features[_MCC])
         _mean(features, used)
         _put(features, rows, place, base, out)

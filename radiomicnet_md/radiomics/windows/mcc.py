@@ -34,11 +34,18 @@ _ONE = np.uint64(1)
 
 
 @jit.serial
+def _cell(i: int, j: int) -> int:
+    # Where W(i, j) stands in its packed lower triangle.
+    high, low = (i, j) if i > j else (j, i)
+    return (high * (high + 1) >> 1) + low
+
+
+@jit.serial
 def starts(most: int) -> Whole:
-    """Where the matrices and degrees of each size 0 … most + 1 begin in :func:`chunk`'s ``batches``."""
+    """Where the waiting graphs of each size 0 … most + 1 begin in :func:`chunk`'s ``waiting``."""
     begin = np.zeros(most + 2, dtype=np.int64)
     for size in range(most + 1):
-        begin[size + 1] = begin[size] + (size * size + size) * BATCH
+        begin[size + 1] = begin[size] + BATCH * (_cell(size, 0) + size)
     return begin
 
 
@@ -60,13 +67,6 @@ def _rank(levels: Counts, missing: int, centre: int, offsets: Whole, rank_of: Wh
         if level != missing:
             rank_of[level] = -1
     return found
-
-
-@jit.serial
-def _cell(i: int, j: int) -> int:
-    # Where W(i, j) stands in its packed lower triangle.
-    high, low = (i, j) if i > j else (j, i)
-    return (high * (high + 1) >> 1) + low
 
 
 @jit.serial
@@ -145,22 +145,32 @@ def _certain(ranks: Whole, ends: Whole, pairs: int, nodes: Whole, near: Words, s
 
 
 @jit.serial
-def _put(w: Whole, degrees: Whole, nodes: Whole, b: int, batch: Floats) -> None:
-    # The lower triangle and the degrees into lane b.
+def _put(w: Whole, degrees: Whole, nodes: Whole, graph: Whole) -> None:
+    # The lower triangle and then the degrees of the nodes, one after the other.
     size = nodes.size
+    cells = _cell(size, 0)
+    if nodes[-1] == size - 1:  # every level of the window has a pair
+        graph[:cells] = w[:cells]
+        graph[cells:] = degrees[:size]
+        return
     for i in range(size):
-        batch[(size * size + i) * BATCH + b] = float(degrees[nodes[i]])
+        graph[cells + i] = degrees[nodes[i]]
         for j in range(i + 1):
-            batch[(i * size + j) * BATCH + b] = float(w[_cell(nodes[i], nodes[j])])
+            graph[_cell(i, j)] = w[_cell(nodes[i], nodes[j])]
 
 
 @jit.serial
-def _solve(size: int, count: int, batch: Floats, targets: Whole, work: Floats, out: Floats, results: Floats) -> None:
-    # One batch; lanes that nobody uses repeat the first.
-    for entry in range(size * size + size):
-        for b in range(count, BATCH):
-            batch[entry * BATCH + b] = batch[entry * BATCH]
-    eigen.second(batch, size, batch[size * size * BATCH :], work, out)
+def _solve(size: int, graphs: Whole, count: int, work: Floats, targets: Whole, out: Floats, results: Floats) -> None:
+    # Up to BATCH graphs, one after the other in ``graphs``; lanes that nobody uses repeat the first.
+    long = _cell(size, 0) + size
+    a, degrees = work[: size * size * BATCH], work[size * size * BATCH : (size * size + size) * BATCH]
+    for b in range(BATCH):
+        graph = graphs[(b if b < count else 0) * long :]
+        for i in range(size):
+            degrees[i * BATCH + b] = float(graph[_cell(size, 0) + i])
+            for j in range(i + 1):
+                a[(i * size + j) * BATCH + b] = float(graph[_cell(i, j)])
+    eigen.second(a, size, degrees, work[(size * size + size) * BATCH :], out)
     for b in range(count):
         results[targets[b, 0], targets[b, 1]] = out[b]
 
@@ -183,13 +193,14 @@ def _at_once(w: Whole, degrees: Whole, nodes: Whole, edges: int) -> float:
 @jit.serial
 def chunk(
     levels: Counts, missing: int, base: int, place: Whole, offsets: Whole, moves: Whole, sizes: Whole,
-    begin: Whole, batches: Floats, rank_of: Whole, results: Floats,
+    n_log_n: Whole, begin: Whole, graphs: Whole, rank_of: Whole, results: Floats, marginals: Whole,
 ) -> None:  # fmt: skip
     """MCC of LANES windows into ``results`` (moves, LANES); NaN where a move has no pair.
 
     :param moves: (moves, 2, pairs) indices into ``offsets`` of first and second voxels, ``sizes`` long each
     :param begin: :func:`starts` for the most levels that a window can have
-    :param batches: scratch of ``begin[-1]`` doubles
+    :param graphs: scratch of ``begin[-1]``
+    :param marginals: (moves, LANES), gets Σ c·log₂c over the degrees, which are at hand here
     """
     most = begin.size - 2
     words = (most + _LAST) >> _SHIFT
@@ -200,7 +211,8 @@ def chunk(
         np.empty((3, words), np.uint64),
     )
     waiting, targets = np.zeros(most + 1, np.int64), np.empty((most + 1, BATCH, 2), np.int64)
-    work, out = np.empty(eigen.work_size(most)), np.empty(BATCH)
+    work, out = np.empty((most * most + most) * BATCH + eigen.work_size(most)), np.empty(BATCH)
+    marginals[:, :] = 0
     for lane in range(LANES):
         if place[base + lane] < 0:
             continue
@@ -209,6 +221,7 @@ def chunk(
             edges = _count(ranks, moves[m], sizes[m], found, w, degrees)
             size = 0
             for i in range(found):
+                marginals[m, lane] += n_log_n[degrees[i]]
                 nodes[size] = i
                 size += 1 if degrees[i] > 0 else 0
             value = _at_once(w, degrees, nodes[:size], edges)
@@ -217,15 +230,15 @@ def chunk(
             results[m, lane] = value
             if value < 0.0:
                 b = waiting[size]
-                batch = batches[begin[size] : begin[size + 1]]
-                _put(w, degrees, nodes[:size], b, batch)
+                long = _cell(size, 0) + size
+                _put(w, degrees, nodes[:size], graphs[begin[size] + b * long : begin[size] + (b + 1) * long])
                 targets[size, b, 0], targets[size, b, 1] = m, lane
                 waiting[size] = (b + 1) % BATCH
                 if waiting[size] == 0:
-                    _solve(size, BATCH, batch, targets[size], work, out, results)
+                    _solve(size, graphs[begin[size] :], BATCH, work, targets[size], out, results)
     for size in range(most + 1):
         if waiting[size]:
-            _solve(size, waiting[size], batches[begin[size] : begin[size + 1]], targets[size], work, out, results)
+            _solve(size, graphs[begin[size] :], waiting[size], work, targets[size], out, results)
 
 
 @jit.serial
