@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from radiomicnet_md.radiomics import glcm, lbp, levels, named_maps, paper
 
 SIDE = 192  # the working grid
+LARGE = 256
 CROP = 64
 STEP = 2
 SCALES = ((7, 1), (13, 3))  # window radius, smoothing
@@ -65,6 +66,13 @@ def pyradiomics_glcm(image: NDArray[np.uint8]) -> None:
     extractor.execute()
 
 
+def both(image: NDArray[np.uint8]) -> None:
+    """The codes, then the named maps at both scales."""
+    grey, codes = image >> np.uint8(2), lbp.codes(image)
+    for radius, smoothing in SCALES:
+        named_maps.named(image, grey, codes, radius, smoothing, step=STEP)
+
+
 def measure(threads: int, repeat: int) -> list[tuple[str, float]]:
     """Rows of the table for one number of threads."""
     numba.set_num_threads(threads)
@@ -80,6 +88,8 @@ def measure(threads: int, repeat: int) -> list[tuple[str, float]]:
             repeat,
         )
         rows.append((f"16 maps, radius {radius}, smoothing {smoothing}, step {STEP}", took))
+    large = speckle(LARGE)
+    rows.append((f"LBP codes and 16 maps at both scales, {LARGE} × {LARGE}", milliseconds(lambda: both(large), repeat)))
     ours = milliseconds(lambda: glcm.dense(levels.discretise(crop, bin_count=BIN_COUNT).array, 1), repeat)
     rows.append((f"5 GLCM maps 3 × 3, {CROP} × {CROP}, {BIN_COUNT} levels", ours))
     return rows

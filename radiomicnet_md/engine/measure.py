@@ -5,13 +5,11 @@ Rules of this module:
 
 - Training and device call the same functions; nothing is measured in two ways.
 - A map's value becomes a code by comparison with locked thresholds (``value > threshold`` counted), so
-  what reaches the network is an integer. A sum over pixels is taken by ``math.fsum``, which is correctly
-  rounded and therefore knows no order.
+  what reaches the network is an integer. A sum over pixels is exact and rounded once; it knows no order.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,25 +70,14 @@ def measure(source: NDArray[np.uint8], preprocessing: Preprocessing) -> Measured
     for scale in preprocessing.scales:
         maps = named_maps.named(levels, grey, codes, scale.radius, scale.smoothing, step=STEP)
         if scale.relative:
-            maps = maps - _means(maps)
+            maps = maps - named_maps.means(maps)[:, None, None]
         stacks.append(maps)
     return Measured(levels, paper.values(levels, grey, codes), np.concatenate(stacks))
 
 
-def _means(maps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of each map's finite values, shape (maps, 1, 1)."""
-    means = []
-    for one in maps:
-        finite = one[np.isfinite(one)]
-        means.append(math.fsum(finite.tolist()) / max(finite.size, 1))
-    return np.array(means)[:, None, None]
-
-
 def encode(maps: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Codes 0 … T of maps (M, h2, w2): how many of the map's ascending thresholds (M, T) lie below the value."""
-    return np.stack(
-        [np.searchsorted(t, m.ravel(), side="left").reshape(m.shape) for t, m in zip(thresholds, maps, strict=True)]
-    ).astype(np.uint8)
+    return named_maps.ranks(maps, thresholds)
 
 
 def canvas(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -22,15 +22,19 @@ from numba import prange
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import fixed_log, jit
+from radiomicnet_md.radiomics.windows.vector import load, store
 
 POINTS = 24
 RADIUS = 3
 CODES = POINTS + 2
 CLOSE = 1 / 15  # 255 · 2 · (2**-13 + 5e-6), rounded up
 FEATURES = ("lbp_Mean", "lbp_StandardDeviation", "lbp_Entropy", "lbp_Uniformity")
+_LANES = 16  # whole numbers of four bytes in a vector: rows of windows that are counted side by side
 _WEIGHT_BITS = 12  # a coordinate's fraction in units of 2**-12; a bilinear weight in 2**-24
 
 Integers = NDArray[np.int64]
+Keys = NDArray[np.uint32]
+Floats = NDArray[np.float64]
 
 
 def _neighbours() -> NDArray[np.int64]:
@@ -50,36 +54,41 @@ def _neighbours() -> NDArray[np.int64]:
 _NEIGHBOURS = _neighbours()
 
 
+@jit.serial
+def _below(upper: Integers, lower: Integers, centre: Integers, weights: Integers, out: Integers) -> None:
+    """−1 where the weighted sum of four pixels lies below the centre, 0 elsewhere, along a line."""
+    a, b, c, d = weights[0], weights[1], weights[2], weights[3]
+    for k in range(out.size):
+        value = a * upper[k] + b * upper[k + 1] + c * lower[k] + d * lower[k + 1]
+        out[k] = (value - (centre[k] << (2 * _WEIGHT_BITS))) >> 63
+
+
+@jit.serial
+def _count(below: Integers, before: Integers, ones: Integers, changes: Integers) -> None:
+    for k in range(ones.size):
+        ones[k] += 1 + below[k]
+    for k in range(ones.size):
+        changes[k] += (below[k] ^ before[k]) & 1
+
+
 @jit.parallel
 def _codes(padded: Integers, neighbours: Integers, rows: int, columns: int, border: int) -> NDArray[np.uint8]:
     out = np.empty((rows, columns), dtype=np.uint8)
     points = neighbours.shape[0]
     for row in prange(rows):
-        for column in range(columns):
-            centre = padded[row + border, column + border] << 24
-            ones = 0
-            changes = 0
-            previous = 0
-            first = 0
-            for point in range(points):
-                r = row + border + neighbours[point, 0]
-                c = column + border + neighbours[point, 1]
-                value = (
-                    neighbours[point, 2] * padded[r, c]
-                    + neighbours[point, 3] * padded[r, c + 1]
-                    + neighbours[point, 4] * padded[r + 1, c]
-                    + neighbours[point, 5] * padded[r + 1, c + 1]
-                )
-                bit = 1 if value >= centre else 0
-                ones += bit
-                if point == 0:
-                    first = bit
-                elif bit != previous:
-                    changes += 1
-                previous = bit
-            if previous != first:
-                changes += 1
-            out[row, column] = ones if changes <= 2 else points + 1  # noqa: PLR2004 - the definition of "uniform"
+        centre = padded[row + border][border : border + columns]
+        below = np.empty((points, columns), dtype=np.int64)
+        ones = np.zeros(columns, dtype=np.int64)
+        changes = np.zeros(columns, dtype=np.int64)
+        for point in range(points):
+            r = row + border + neighbours[point, 0]
+            c = border + neighbours[point, 1]
+            _below(padded[r][c:], padded[r + 1][c:], centre, neighbours[point, 2:], below[point])
+        for point in range(points):
+            _count(below[point], below[point - 1], ones, changes)
+        line = out[row]
+        for k in range(columns):
+            line[k] = ones[k] if changes[k] <= 2 else points + 1  # noqa: PLR2004 - the definition of "uniform"
     return out
 
 
@@ -91,13 +100,14 @@ def codes(image: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 
 @jit.serial
-def _statistics(histogram: Integers, n: int, log_table: Integers, out: NDArray[np.float64]) -> None:
-    first = 0
-    second = 0
-    squares = 0
-    logs = 0
-    for code in range(histogram.shape[0]):
-        count = histogram[code]
+def _statistics(histogram: Keys, n: int, log_table: Integers, out: Floats) -> None:
+    """The four statistics of n codes, of which ``histogram`` (26,) counts each."""
+    first = np.int64(0)
+    second = np.int64(0)
+    squares = np.int64(0)
+    logs = np.int64(0)
+    for code in range(CODES):
+        count = np.int64(histogram[code])
         first += code * count
         second += code * code * count
         squares += count * count
@@ -108,33 +118,55 @@ def _statistics(histogram: Integers, n: int, log_table: Integers, out: NDArray[n
     out[3] = squares / np.float64(n * n)
 
 
-@jit.parallel
-def _dense(code: NDArray[np.uint8], radius: int, step: int, log_table: Integers) -> NDArray[np.float64]:
+@jit.serial
+def _turn(codes: NDArray[np.uint8], parts: Keys, counts: Keys) -> None:
+    """A column of codes enters the windows of a stripe, one window a lane; or leaves, where ``parts`` are negative."""
+    for row in range(codes.size):
+        place = np.int64(codes[row]) * _LANES
+        store(counts, place, load(counts, place) + load(parts, row * _LANES))
+
+
+@jit.serial
+def _stripe(code: NDArray[np.uint8], radius: int, step: int, begin: int, log_table: Integers, out: Floats) -> None:  # noqa: PLR0913
+    """The statistics (4, rows of windows, columns) of a stripe of windows, ``begin`` the first row of windows."""
     rows, columns = code.shape
-    out = np.empty((4, (rows + step - 1) // step, (columns + step - 1) // step), dtype=np.float64)
-    for out_row in prange(out.shape[1]):
-        row = out_row * step
-        top = max(row - radius, 0)
-        bottom = min(row + radius + 1, rows)
-        histogram = np.zeros(26, dtype=np.int64)
-        value = np.empty(4, dtype=np.float64)
-        n = 0
-        for column in range(min(radius, columns)):
-            for r in range(top, bottom):
-                histogram[code[r, column]] += 1
-                n += 1
-        for column in range(columns):
-            if column + radius < columns:
-                for r in range(top, bottom):
-                    histogram[code[r, column + radius]] += 1
-                    n += 1
-            if column - radius - 1 >= 0:
-                for r in range(top, bottom):
-                    histogram[code[r, column - radius - 1]] -= 1
-                    n -= 1
-            if column % step == 0:
-                _statistics(histogram, n, log_table, value)
-                out[:, out_row, column // step] = value
+    start = max(begin * step - radius, 0)
+    end = min((begin + out.shape[1] - 1) * step + radius + 1, rows)
+    parts = np.zeros((end - start, _LANES), dtype=np.uint32)
+    height = np.empty(out.shape[1], dtype=np.int64)
+    for r in range(height.size):
+        top = max((begin + r) * step - radius, 0)
+        bottom = min((begin + r) * step + radius + 1, rows)
+        height[r] = bottom - top
+        parts[top - start : bottom - start, r] = 1
+    entering = parts.reshape(-1)
+    leaving = np.zeros_like(entering) - entering  # modulo 2³²
+    turned = np.ascontiguousarray(code[start:end].T)
+    counts = np.zeros(CODES * _LANES, dtype=np.uint32)
+    histogram = counts.reshape(CODES, _LANES)
+    value = np.empty(4, dtype=np.float64)
+    entered, gone = 0, 0
+    for c in range(out.shape[2]):
+        left = max(c * step - radius, 0)
+        right = min(c * step + radius + 1, columns)
+        while entered < right:
+            _turn(turned[entered], entering, counts)
+            entered += 1
+        while gone < left:
+            _turn(turned[gone], leaving, counts)
+            gone += 1
+        for r in range(height.size):
+            _statistics(histogram[:, r], height[r] * (right - left), log_table, value)
+            for k in range(4):
+                out[k, r, c] = value[k]
+
+
+@jit.parallel
+def _dense(code: NDArray[np.uint8], radius: int, step: int, log_table: Integers) -> Floats:
+    out = np.empty((4, (code.shape[0] + step - 1) // step, (code.shape[1] + step - 1) // step), dtype=np.float64)
+    for stripe in prange((out.shape[1] + _LANES - 1) // _LANES):
+        begin = stripe * _LANES
+        _stripe(code, radius, step, begin, log_table, out[:, begin : begin + _LANES])
     return out
 
 

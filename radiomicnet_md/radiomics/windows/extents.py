@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
 from radiomicnet_md.radiomics.windows.geometry import LANES
+from radiomicnet_md.radiomics.windows.vector import BYTES, any_set, equal, load, smaller, store
 
 Whole = NDArray[np.int64]
 Counts = NDArray[Any]
@@ -25,49 +26,41 @@ Counts = NDArray[Any]
 
 @jit.serial
 def runs(
-    levels: Counts, missing: int, base: int, offsets: Whole, before: Whole, behind: Whole,
-    level: Counts, extent: Counts, length: Counts, elements: Counts, counted: Whole,
+    levels: Counts, none: Counts, base: int, offsets: Whole, before: Whole, behind: Whole,
+    level: Counts, extent: Counts, length: Counts, elements: Counts, counted: Counts,
 ) -> None:  # fmt: skip
-    """Runs along one move; ``counted`` is 1 in a lane where some line of the window holds two voxels.
+    """Runs along one move; ``counted`` is above 0 in a lane where some line of the window holds two voxels.
 
+    :param none: one vector of the value of a missing level
     :param before: index of the voxel one step back, −1 where that is outside the window
     :param behind: of the voxel one step ahead
+    :param length: scratch (voxels · LANES,), as is ``elements``
     """
-    counted[:] = 0
-    for k in range(offsets.size):
-        x = levels[base + offsets[k] : base + offsets[k] + LANES]
-        long = length[k]
-        many = elements[k]
-        if before[k] < 0:
-            for lane in range(LANES):
-                there = np.uint8(x[lane] != missing)
-                long[lane] = there
-                many[lane] = there
-        else:
-            back = levels[base + offsets[before[k]] : base + offsets[before[k]] + LANES]
-            long_back = length[before[k]]
-            many_back = elements[before[k]]
-            for lane in range(LANES):
-                there = np.uint8(x[lane] != missing)
-                long[lane] = there + (long_back[lane] if x[lane] == back[lane] else np.uint8(0)) * there
-                many[lane] = many_back[lane] + there
-            for lane in range(LANES):
-                counted[lane] |= np.int64(many[lane] > 1)
-    for k in range(offsets.size):
-        x = levels[base + offsets[k] : base + offsets[k] + LANES]
-        i = level[k * LANES : (k + 1) * LANES]
-        e = extent[k * LANES : (k + 1) * LANES]
-        long = length[k]
-        if behind[k] < 0:
-            for lane in range(LANES):
-                e[lane] = long[lane]
-                i[lane] = x[lane] if long[lane] > 0 else np.uint8(0)
-        else:
-            ahead = levels[base + offsets[behind[k]] : base + offsets[behind[k]] + LANES]
-            for lane in range(LANES):
-                last = x[lane] != ahead[lane] and x[lane] != missing
-                e[lane] = long[lane] if last else np.uint8(0)
-                i[lane] = x[lane] if last else np.uint8(0)
+    for lane in range(0, LANES, BYTES // levels.itemsize):
+        missing = load(none, 0)
+        zero = missing - missing
+        twice = zero
+        for k in range(offsets.size):
+            x = load(levels, base + lane + offsets[k])
+            there = equal(equal(x, missing), zero)
+            long, many = zero - there, zero - there  # all bits set is −1
+            if before[k] >= 0:
+                back = before[k]
+                same = equal(x, load(levels, base + lane + offsets[back]))
+                long += load(length, back * LANES + lane) & same & there
+                earlier = load(elements, back * LANES + lane)
+                twice -= there & equal(equal(earlier, zero), zero)
+                many += earlier
+            store(length, k * LANES + lane, long)
+            store(elements, k * LANES + lane, many)
+        store(counted, lane, twice)
+        for k in range(offsets.size):
+            x = load(levels, base + lane + offsets[k])
+            last = equal(equal(x, missing), zero)
+            if behind[k] >= 0:
+                last = last & equal(equal(x, load(levels, base + lane + offsets[behind[k]])), zero)
+            store(extent, k * LANES + lane, load(length, k * LANES + lane) & last)
+            store(level, k * LANES + lane, x & last)
 
 
 @jit.serial
@@ -95,48 +88,53 @@ def dependences(
 
 
 @jit.serial
-def _spread(label_a: Counts, label_b: Counts, x_a: Counts, x_b: Counts) -> bool:
-    changed = np.int64(0)
-    for lane in range(LANES):
-        a = label_a[lane]
-        b = label_b[lane]
-        least = min(a, b)
-        same = x_a[lane] == x_b[lane]
-        changed |= np.int64(same and a != b)
-        label_a[lane] = least if same else a
-        label_b[lane] = least if same else b
-    return bool(changed)
+def _spread(levels: Counts, place: int, offsets: Whole, ways: Whole, label: Counts, lane: int) -> None:
+    # Each label becomes the smallest that touches it, forwards and backwards, until none changes.
+    changed = True
+    while changed:
+        first = load(levels, place)
+        moved = first - first
+        for turn in range(2 * ways.shape[0]):
+            pair = turn if turn < ways.shape[0] else 2 * ways.shape[0] - 1 - turn
+            a, b = ways[pair, 0], ways[pair, 1]
+            same = equal(load(levels, place + offsets[a]), load(levels, place + offsets[b]))
+            of_a = load(label, a * LANES + lane)
+            of_b = load(label, b * LANES + lane)
+            least = smaller(of_a, of_b)
+            down_a = (of_a - least) & same
+            down_b = (of_b - least) & same
+            store(label, a * LANES + lane, of_a - down_a)
+            store(label, b * LANES + lane, of_b - down_b)
+            moved = moved | down_a | down_b
+        changed = any_set(moved)
 
 
 @jit.serial
 def zones(
-    levels: Counts, missing: int, base: int, offsets: Whole, ways: Whole, level: Counts, extent: Counts, label: Counts
-) -> None:
+    levels: Counts, none: Counts, base: int, offsets: Whole, ways: Whole, numbers: Counts,
+    level: Counts, extent: Counts, label: Counts,
+) -> None:  # fmt: skip
     """Connected voxels of one level.
 
+    :param none: one vector of the value of a missing level
     :param ways: all neighbouring pairs of the window, (pairs, 2) indices, in raster order of the first
+    :param numbers: a vector of each voxel's index, one after the other
+    :param label: scratch (voxels · LANES,)
     """
-    for k in range(offsets.size):
-        label[k, :] = k
-    changed = True
-    while changed:
-        changed = False
-        for turn in range(2 * ways.shape[0]):
-            pair = turn if turn < ways.shape[0] else 2 * ways.shape[0] - 1 - turn
-            a = base + offsets[ways[pair, 0]]
-            b = base + offsets[ways[pair, 1]]
-            x_a, x_b = levels[a : a + LANES], levels[b : b + LANES]
-            changed |= _spread(label[ways[pair, 0]], label[ways[pair, 1]], x_a, x_b)
-    for k in range(offsets.size):
-        x = levels[base + offsets[k] : base + offsets[k] + LANES]
-        i = level[k * LANES : (k + 1) * LANES]
-        e = extent[k * LANES : (k + 1) * LANES]
-        e[:] = 0
-        for other in range(k, offsets.size):
-            theirs = label[other]
-            for lane in range(LANES):
-                e[lane] += np.uint8(theirs[lane] == k)
-        for lane in range(LANES):
-            there = x[lane] != missing
-            e[lane] = e[lane] if there else np.uint8(0)
-            i[lane] = x[lane] if e[lane] > 0 else np.uint8(0)
+    step = BYTES // levels.itemsize
+    for lane in range(0, LANES, step):
+        for k in range(offsets.size):
+            store(label, k * LANES + lane, load(numbers, k * step))
+        _spread(levels, base + lane, offsets, ways, label, lane)
+        missing = load(none, 0)
+        zero = missing - missing
+        for k in range(offsets.size):
+            mine = load(numbers, k * step)
+            size = zero
+            for other in range(k, offsets.size):
+                size -= equal(load(label, other * LANES + lane), mine)  # all bits set is −1
+            x = load(levels, base + lane + offsets[k])
+            there = equal(equal(x, missing), zero)
+            size = size & there
+            store(extent, k * LANES + lane, size)
+            store(level, k * LANES + lane, x & equal(equal(size, zero), zero))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
-from radiomicnet_md.radiomics.windows import cooccurrence, extents, intensity, items, mcc, tone
+from radiomicnet_md.radiomics.windows import cooccurrence, extents, intensity, items, mcc, tone, vector
 from radiomicnet_md.radiomics.windows.geometry import LANES
 
 Whole = NDArray[np.int64]
@@ -113,10 +113,10 @@ def glrlm(
     where = np.arange(offsets.size) * LANES
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
     extent = np.empty_like(level)
-    length = np.empty((offsets.size, LANES), dtype=levels.dtype)
-    elements = np.empty_like(length)
+    length, elements = np.empty_like(level), np.empty_like(level)
+    none = np.full(vector.BYTES, missing, dtype=levels.dtype)
     seen = np.empty((3, level.size), dtype=levels.dtype)
-    counted = np.empty(LANES, dtype=np.int64)
+    counted = np.empty(LANES, dtype=levels.dtype)
     sums, scratch = np.empty((items.SUMS, LANES)), np.empty((2, LANES))
     log = np.empty(LANES, dtype=np.int64)
     features = np.empty((items.FEATURES, LANES))
@@ -128,7 +128,7 @@ def glrlm(
         used[:] = 0
         for m in range(lines.shape[0]):
             extents.runs(
-                levels, missing, base, offsets, lines[m, 0], lines[m, 1], level, extent, length, elements, counted
+                levels, none, base, offsets, lines[m, 0], lines[m, 1], level, extent, length, elements, counted
             )
             items.add_up(level, extent, where, up, seen, sums, log)
             items.add_features(sums, log, n_log_n, counted, scratch, features, used)
@@ -146,9 +146,12 @@ def one_matrix(
     where = np.arange(offsets.size) * LANES
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
     extent = np.empty_like(level)
-    label = np.empty((offsets.size, LANES), dtype=levels.dtype)
+    label = np.empty_like(level)
+    step = vector.BYTES // levels.itemsize
+    none = np.full(step, missing, dtype=levels.dtype)
+    numbers = (np.arange(offsets.size * step) // step).astype(levels.dtype)
     seen = np.empty((3, level.size), dtype=levels.dtype)
-    counted = np.ones(LANES, dtype=np.int64)
+    counted = np.ones(LANES, dtype=levels.dtype)
     sums, scratch = np.empty((items.SUMS, LANES)), np.empty((2, LANES))
     log = np.empty(LANES, dtype=np.int64)
     features = np.empty((items.FEATURES, LANES))
@@ -158,7 +161,7 @@ def one_matrix(
             continue
         features[:, :] = 0.0
         if zones:
-            extents.zones(levels, missing, base, offsets, ways, level, extent, label)
+            extents.zones(levels, none, base, offsets, ways, numbers, level, extent, label)
         else:
             extents.dependences(levels, missing, base, offsets, ways, level, extent)
         items.add_up(level, extent, where, up, seen, sums, log)

@@ -113,13 +113,13 @@ def _add_classes(
 
 @jit.serial
 def add_features(
-    sums: Floats, log: Whole, n_log_n: Whole, counted: Whole, scratch: Floats, out: Floats, used: Whole
+    sums: Floats, log: Whole, n_log_n: Whole, counted: Counts, scratch: Floats, out: Floats, used: Whole
 ) -> None:
-    """Add the features of each lane that ``counted`` names with a 1, in the order of :data:`RUNS`; else 0."""
+    """Add the features of each lane where ``counted`` is above 0, in the order of :data:`RUNS`; else 0."""
     n, weight = scratch[0], scratch[1]
     count, e1 = sums[0], sums[1]
     for lane in range(LANES):
-        there = np.int64(count[lane] > 0.0) * counted[lane]
+        there = np.int64(count[lane] > 0.0) * np.int64(counted[lane] > 0)
         used[lane] += there
         weight[lane] = float(there)
         n[lane] = max(count[lane], 1.0)

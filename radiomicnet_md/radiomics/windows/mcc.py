@@ -220,10 +220,12 @@ def chunk(
         for m in range(sizes.size):
             edges = _count(ranks, moves[m], sizes[m], found, w, degrees)
             size = 0
+            total = np.int64(0)
             for i in range(found):
-                marginals[m, lane] += n_log_n[degrees[i]]
+                total += n_log_n[degrees[i]]
                 nodes[size] = i
                 size += 1 if degrees[i] > 0 else 0
+            marginals[m, lane] = total
             value = _at_once(w, degrees, nodes[:size], edges)
             if value < 0.0 and _certain(ranks, moves[m], sizes[m], nodes[:size], near, sets):
                 value = 1.0

@@ -20,7 +20,8 @@ from radiomicnet_md.radiomics.windows import cooccurrence, families, geometry, i
 MOST_LEVELS = 256
 LARGEST_RADIUS = 4
 LARGEST_DISTANCE = 3
-_STRETCHES = 8  # a thread, so that the last one to finish is not waited for long
+_STRETCHES = 2  # a thread and class of features, so that the last one to finish is not waited for long
+_LONGEST = 256  # chunks of a stretch, so that progress shows on large volumes
 
 NAMES = tuple(lesion_definitions.TEXTURE)
 _ORDER = {
@@ -148,7 +149,7 @@ def _lines(window: geometry.Window) -> NDArray[np.int64]:
 
 def _run(works: list[Work], line: geometry.Line, threads: int, progress: Callable[[float], None] | None) -> None:
     chunks = -(-(line.end - line.begin) // geometry.LANES)
-    length = -(-chunks // (_STRETCHES * threads)) * geometry.LANES
+    length = min(-(-chunks // (_STRETCHES * threads)), _LONGEST) * geometry.LANES
     stretches = [(b, min(b + length, line.end)) for b in range(line.begin, line.end, length)]
     tasks = [partial(work, *stretch) for work in works for stretch in stretches]
     if threads == 1:

@@ -4,8 +4,9 @@
 Rules of this module:
 
 - ``load(array, index)`` is a vector of the array's element type: 8 doubles, 32 uint16 or 64 uint8; ``store`` writes it
-  back. Whole numbers have ``+ - * &`` and ``equal``, doubles ``+ - * /``, ``root``, ``choose`` and
-  ``any_above``. No index is checked.
+  back. No index is checked.
+- Whole numbers have ``+ - * & |``, ``equal``, ``smaller``, ``any_set``; doubles ``+ - * /``, ``root``, ``choose``,
+  ``any_above``.
 - Each lane of a vector of doubles is one IEEE 754 operation, nothing is fused. A processor with shorter registers takes
   several steps to the same bits.
 """
@@ -151,6 +152,27 @@ def any_above(_: Any, x: Any, y: Any) -> Any:
     return types.boolean(x, y), generate
 
 
+@_instruction
+def smaller(_: Any, x: Any, y: Any) -> Any:
+    """The smaller of two vectors of whole numbers in each lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001 - numba's form
+        return builder.select(builder.icmp_unsigned("<", *arguments), *arguments)
+
+    return x(x, y), generate
+
+
+@_instruction
+def any_set(_: Any, x: Any) -> Any:
+    """Whether some bit of a vector of whole numbers is set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001 - numba's form
+        bits = builder.bitcast(arguments[0], ir.IntType(BYTES * 8))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    return types.boolean(x), generate
+
+
 def _define(whole: str, real: str, *signs: Any) -> None:
     """Let the signs mean an instruction on each lane."""
 
@@ -175,4 +197,5 @@ _define("add", "fadd", operator.add, operator.iadd)
 _define("sub", "fsub", operator.sub, operator.isub)
 _define("mul", "fmul", operator.mul, operator.imul)
 _define("and_", "", operator.and_)
+_define("or_", "", operator.or_)
 _define("", "fdiv", operator.truediv)
