@@ -167,11 +167,11 @@ def _run(works: list[Work], line: geometry.Line, threads: int, progress: Callabl
 
 def _check_settings(names: Sequence[str], radius: int, distances: Sequence[int]) -> None:
     unknown = [name for name in names if name not in lesion_definitions.TEXTURE]
-    if unknown or not names:
+    if unknown or not names or len(set(names)) < len(names):
         raise UsageError(
             "E-MAPS-FEATURE",
-            f"There is no map {unknown[0]!r}." if unknown else "No map is asked for.",
-            remedy="Names are <class>_<Feature>, as in docs/reference/radiomics.md.",
+            f"There is no map {unknown[0]!r}." if unknown else "No map, or one map twice, is asked for.",
+            remedy="Names are <class>_<Feature>, each once, as in docs/reference/radiomics.md.",
         )
     if not 1 <= radius <= LARGEST_RADIUS:
         raise UsageError(
