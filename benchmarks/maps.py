@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The named maps at the device's two scales, and the five GLCM maps beside PyRadiomics, as a Markdown table.
 
-``python benchmarks/maps.py [--repeat N]``. Both sides run in this process on a generated image; each time is
-the shortest of the repetitions after one call that compiles.
+``python -P benchmarks/maps.py [--repeat N]`` (``-P``: ``radiomics.py`` beside it is not PyRadiomics). Both sides run in
+this process on a generated image; each time is the shortest of the repetitions after one call that compiles.
 """
 
 from __future__ import annotations
