@@ -83,16 +83,14 @@ def lay_out(levels: NDArray[np.integer], radius: int) -> Line:
     plane = (rows + radius) * row
     begin = radius * ((0 if flat else plane) + row + 1)
     end = begin + (slices - 1) * plane + (rows - 1) * row + columns
-    line = np.full(end + begin + LANES, missing, dtype=kind)
+    gaps = slices, rows + radius, row  # each row and slice with the voxels behind it that belong to none
+    line = np.full(begin + slices * plane + begin + LANES, missing, dtype=kind)
     place = np.full(line.size, -1, dtype=np.int64)
-    index = np.where(volume >= 0, np.arange(volume.size, dtype=np.int64).reshape(volume.shape), -1)
-    part = np.where(volume >= 0, volume + 1, missing).astype(kind)
-    strides = (plane, row, 1)
-    for z, y in product(range(slices), range(rows)):
-        start = begin + z * plane + y * row
-        line[start : start + columns] = part[z, y]
-        place[start : start + columns] = index[z, y]
-    return Line(line, missing, number, place, strides, begin, end)
+    index = np.arange(volume.size, dtype=np.int64).reshape(volume.shape)
+    image = slice(begin, begin + slices * plane)
+    line[image].reshape(gaps)[:, :rows, :columns] = np.where(volume >= 0, volume + 1, missing)
+    place[image].reshape(gaps)[:, :rows, :columns] = np.where(volume >= 0, index, -1)
+    return Line(line, missing, number, place, (plane, row, 1), begin, end)
 
 
 def lay_out_values(image: NDArray[np.generic], line: Line) -> NDArray[np.float64]:

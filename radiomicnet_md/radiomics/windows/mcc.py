@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[Any]
 Words = NDArray[np.uint64]
 
-_SHIFT, _LAST = 6, 63  # a set of nodes: 64 to a word
+_MOST_NODES = 64  # of a set in one word; a larger graph is left to its eigenvalue, which is 1 then to rounding
 _ONE = np.uint64(1)
 
 
@@ -112,35 +112,36 @@ def _neighbours(ranks: Whole, ends: Whole, pairs: int, near: Words) -> int:
         i = ranks[ends[0, k]]
         j = ranks[ends[1, k]]
         if i >= 0 and j >= 0:
-            near[i, j >> _SHIFT] |= _ONE << np.uint64(j & _LAST)
-            near[j, i >> _SHIFT] |= _ONE << np.uint64(i & _LAST)
+            near[i] |= _ONE << np.uint64(j)
+            near[j] |= _ONE << np.uint64(i)
             loop |= 1 if i == j else 0
     return loop
 
 
 @jit.serial
-def _certain(ranks: Whole, ends: Whole, pairs: int, nodes: Whole, near: Words, sets: Words) -> bool:
+def _certain(ranks: Whole, ends: Whole, pairs: int, nodes: Whole, near: Words) -> bool:
     # Whether the graph is in parts or bipartite, that is, whether its double cover (node, side) is not connected.
-    # An edge from a node to itself makes an odd cycle: then one side will do.
+    # An edge from a node to itself makes an odd cycle: then both sides are one.
     near[: nodes[-1] + 1] = 0
-    other = 1 - _neighbours(ranks, ends, pairs, near)
-    sets[:] = 0  # reached on side 0, on side 1; all nodes
+    loop = _neighbours(ranks, ends, pairs, near)
+    every = _ONE - _ONE
     for a in nodes:
-        sets[2, a >> _SHIFT] |= _ONE << np.uint64(a & _LAST)
-    sets[0, nodes[0] >> _SHIFT] = _ONE << np.uint64(nodes[0] & _LAST)
-    changed = True
-    while changed:
-        changed = False
-        for a in nodes:
-            for side in range(1 + other):
-                if sets[side, a >> _SHIFT] >> np.uint64(a & _LAST) & _ONE:
-                    for word in range(near.shape[1]):
-                        more = sets[side ^ other, word] | near[a, word]
-                        changed |= more != sets[side ^ other, word]
-                        sets[side ^ other, word] = more
-    for word in range(near.shape[1]):
-        if sets[0, word] != sets[2, word] or (other == 1 and sets[1, word] != sets[2, word]):
+        every |= _ONE << np.uint64(a)
+    here = _ONE << np.uint64(nodes[0])  # reached on the side where the search began
+    there = here if loop else _ONE - _ONE  # on the other
+    was_here, was_there = _ONE - _ONE, _ONE - _ONE
+    while here != every or there != every:
+        if here == was_here and there == was_there:
             return True
+        was_here, was_there = here, there
+        for a in nodes:
+            if here >> np.uint64(a) & _ONE:
+                there |= near[a]
+            if there >> np.uint64(a) & _ONE:
+                here |= near[a]
+            if loop:
+                here |= there
+                there = here
     return False
 
 
@@ -203,13 +204,8 @@ def chunk(
     :param marginals: (moves, LANES), gets Σ c·log₂c over the degrees, which are at hand here
     """
     most = begin.size - 2
-    words = (most + _LAST) >> _SHIFT
     ranks, degrees, nodes = np.empty(offsets.size, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    w, near, sets = (
-        np.empty(_cell(most, 0), np.int64),
-        np.empty((most, words), np.uint64),
-        np.empty((3, words), np.uint64),
-    )
+    w, near = np.empty(_cell(most, 0), np.int64), np.empty(most, np.uint64)
     waiting, targets = np.zeros(most + 1, np.int64), np.empty((most + 1, BATCH, 2), np.int64)
     work, out = np.empty((most * most + most) * BATCH + eigen.work_size(most)), np.empty(BATCH)
     marginals[:, :] = 0
@@ -227,7 +223,7 @@ def chunk(
                 size += 1 if degrees[i] > 0 else 0
             marginals[m, lane] = total
             value = _at_once(w, degrees, nodes[:size], edges)
-            if value < 0.0 and _certain(ranks, moves[m], sizes[m], nodes[:size], near, sets):
+            if value < 0.0 and found <= _MOST_NODES and _certain(ranks, moves[m], sizes[m], nodes[:size], near):
                 value = 1.0
             results[m, lane] = value
             if value < 0.0:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import os
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ from radiomicnet_md.radiomics.windows import cooccurrence, families, geometry, i
 MOST_LEVELS = 256
 LARGEST_RADIUS = 4
 LARGEST_DISTANCE = 3
-_STRETCHES = 2  # a thread and class of features, so that the last one to finish is not waited for long
+_STRETCHES = 4  # a thread and class of features, so that the last one to finish is not waited for long
 _LONGEST = 256  # chunks of a stretch, so that progress shows on large volumes
 
 NAMES = tuple(lesion_definitions.TEXTURE)
@@ -151,18 +151,32 @@ def _run(works: list[Work], line: geometry.Line, threads: int, progress: Callabl
     chunks = -(-(line.end - line.begin) // geometry.LANES)
     length = min(-(-chunks // (_STRETCHES * threads)), _LONGEST) * geometry.LANES
     stretches = [(b, min(b + length, line.end)) for b in range(line.begin, line.end, length)]
-    tasks = [partial(work, *stretch) for work in works for stretch in stretches]
-    if threads == 1:
-        for done, task in enumerate(tasks, start=1):
+    waiting = deque(partial(work, *stretch) for work in works for stretch in stretches)
+    every = len(waiting)
+
+    def drain(tell: Callable[[float], None] | None = None) -> None:
+        while waiting:
+            try:
+                task = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
             task()
-            if progress is not None:
-                progress(done / len(tasks))
+            if tell is not None:
+                tell(1 - len(waiting) / every)
+
+    if threads == 1:
+        drain(progress)
         return
-    with ThreadPoolExecutor(min(threads, os.cpu_count() or 1)) as pool:
-        for done, finished in enumerate(as_completed([pool.submit(task) for task in tasks]), start=1):
-            finished.result()
-            if progress is not None:
-                progress(done / len(tasks))
+    with ThreadPoolExecutor(threads - 1) as pool:  # this thread works too
+        others = [pool.submit(drain) for _ in range(threads - 1)]
+        try:
+            drain(progress)
+        finally:
+            waiting.clear()
+        for other in others:
+            other.result()
+    if progress is not None:
+        progress(1.0)
 
 
 def _check_settings(names: Sequence[str], radius: int, distances: Sequence[int]) -> None:
