@@ -20,7 +20,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
-from radiomicnet_md.radiomics.windows.vector import load, store
+from radiomicnet_md.radiomics.vector import load, store
 
 FEATURES = ("glcm_Contrast", "glcm_DifferenceAverage", "glcm_Idm", "glcm_JointEnergy", "glcm_Correlation")
 ANGLES = ((0, 1), (1, 0), (1, 1), (1, -1))  # 0°, 90°, 135°, 45° at distance 1: (row step, column step)

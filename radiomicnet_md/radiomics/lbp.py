@@ -22,7 +22,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import fixed_log, jit
-from radiomicnet_md.radiomics.windows.vector import load, store
+from radiomicnet_md.radiomics.vector import load, store
 
 POINTS = 24
 RADIUS = 3

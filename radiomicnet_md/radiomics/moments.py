@@ -18,7 +18,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
-from radiomicnet_md.radiomics.windows.vector import choose, load, splat, store
+from radiomicnet_md.radiomics.vector import choose, load, splat, store
 
 FEATURES = (
     "firstorder_Mean",

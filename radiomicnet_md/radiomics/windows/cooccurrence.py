@@ -13,15 +13,16 @@ Rules of this module:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
+from radiomicnet_md.radiomics.vector import BYTES, choose, doubles, splat, store
 from radiomicnet_md.radiomics.windows.geometry import LANES
 from radiomicnet_md.radiomics.windows.matches import FRACTION, earlier, earlier_weight
-from radiomicnet_md.radiomics.windows.vector import BYTES, choose, doubles, splat, store
 
 NAMES = (
     "Autocorrelation",
@@ -62,6 +63,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[Any]
 
 
+@lru_cache(maxsize=32)
 def weights(number: int, missing: int) -> Whole:
     """1/(1+d), 1/(1+d²), 1/(1+d/N), 1/(1+d²/N²), 1/d² for each difference d, (WEIGHTS, missing + 1), in 2**-52."""
     one = 1 << _WEIGHT_BITS
@@ -184,7 +186,7 @@ def _add_energy(d_line: Counts, missing: int, base: int, first: Whole, seen: Cou
 @jit.serial
 def marginal(
     levels: Counts, missing: int, base: int, offsets: Whole, first_index: Whole, second_index: Whole,
-    up: Whole, weight: Counts, seen: Counts, log: Whole,
+    rises: Whole, weight: Counts, seen: Counts, log: Whole,
 ) -> None:  # fmt: skip
     """Σ c·log₂c over the levels of each lane's window, each voxel counted as often as it stands in a pair."""
     weight[:, :] = 0
@@ -204,8 +206,7 @@ def marginal(
         earlier_weight(levels, base, offsets, weight, q, seen)
         weight_q = weight[q]
         for lane in range(LANES):
-            log[lane] += up[seen[lane]] if weight_q[lane] > 0 else 0
-            log[lane] += up[seen[lane] + 1] if weight_q[lane] > 1 else 0
+            log[lane] += rises[weight_q[lane], seen[lane]]
 
 
 _INVERSE_FACTORIAL = (1 / np.cumprod(np.arange(1, 19, dtype=np.float64)))[::-1].copy()  # 1/18! … 1/1!

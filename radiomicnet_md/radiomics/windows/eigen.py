@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
-from radiomicnet_md.radiomics.windows.vector import BYTES, any_above, choose, load, root, splat, store
+from radiomicnet_md.radiomics.vector import BYTES, any_above, choose, load, root, splat, store
 
 BATCH = BYTES // 8
 _TINY = 1e-300

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
+from radiomicnet_md.radiomics.vector import BYTES, any_set, equal, load, smaller, store
 from radiomicnet_md.radiomics.windows.geometry import LANES
-from radiomicnet_md.radiomics.windows.vector import BYTES, any_set, equal, load, smaller, store
 
 Whole = NDArray[np.int64]
 Counts = NDArray[Any]

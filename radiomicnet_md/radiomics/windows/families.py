@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.radiomics import jit
-from radiomicnet_md.radiomics.windows import cooccurrence, extents, intensity, items, mcc, tone, vector
+from radiomicnet_md.radiomics import jit, vector
+from radiomicnet_md.radiomics.windows import cooccurrence, extents, intensity, items, mcc, tone
 from radiomicnet_md.radiomics.windows.geometry import LANES
 
 Whole = NDArray[np.int64]
@@ -65,7 +65,7 @@ def glcm(
 ) -> None:  # fmt: skip
     """The GLCM maps from ``begin`` to ``end`` of the line."""
     _, pairs, ends, first, row_count, row, left, width = moves
-    up, n_log_n = logs
+    up, rises, n_log_n = logs
     sizes = mcc.starts(min(offsets.size, number) if rows[_MCC] >= 0 else 0)
     graphs = np.empty(sizes[-1], dtype=np.int64)
     rank_of = np.full(missing + 1, -1, dtype=np.int64)
@@ -93,7 +93,7 @@ def glcm(
             cooccurrence.weigh(d, table, base, row[m, : row_count[m]], left[m], width[m], column, weighed)
             cooccurrence.classes(s, d, missing, base, starts, up, seen, logs_of, energy)
             if rows[_MCC] < 0:  # MCC counts the levels one by one and has these sums then
-                cooccurrence.marginal(levels, missing, base, offsets, one, two, up, weight, seen[0], marginals[m])
+                cooccurrence.marginal(levels, missing, base, offsets, one, two, rises, weight, seen[0], marginals[m])
             cooccurrence.add_features(
                 sums, weighed, logs_of, energy, marginals[m], n_log_n, exponential, scratch, features, used
             )
@@ -109,7 +109,7 @@ def glrlm(
     logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
     """The GLRLM maps; ``lines`` (moves, 2, voxels) are the indices one step back and one step ahead, or −1."""
-    up, n_log_n = logs
+    up, _, n_log_n = logs
     where = np.arange(offsets.size) * LANES
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
     extent = np.empty_like(level)
@@ -142,7 +142,7 @@ def one_matrix(
     logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
     """The GLSZM maps (``zones`` 1), or the GLDM maps (0)."""
-    up, n_log_n = logs
+    up, _, n_log_n = logs
     where = np.arange(offsets.size) * LANES
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
     extent = np.empty_like(level)
@@ -199,7 +199,7 @@ def firstorder(
     comparisons: Whole, voxel_size: float, logs: Any, rows: Whole, out: Floats,
 ) -> None:  # fmt: skip
     """The first-order maps; ``values`` may be empty where only entropy and uniformity are asked for."""
-    up, n_log_n = logs
+    up, _, n_log_n = logs
     where = np.arange(offsets.size) * LANES
     level = np.empty(offsets.size * LANES, dtype=levels.dtype)
     extent = np.empty_like(level)

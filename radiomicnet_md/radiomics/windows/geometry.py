@@ -10,8 +10,8 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -101,13 +101,17 @@ def lay_out_values(image: NDArray[np.generic], line: Line) -> NDArray[np.float64
     return values
 
 
-def window(radius: int, dimensions: int, strides: Sequence[int], distances: Sequence[int] = (1,)) -> Window:
-    """The window of a radius in 2 or 3 dimensions, with the moves of all Chebyshev distances (IBSI: δ)."""
+@lru_cache(maxsize=32)
+def window(radius: int, dimensions: int, strides: tuple[int, ...], distances: tuple[int, ...] = (1,)) -> Window:
+    """The window of a radius in 2 or 3 dimensions, with the moves of all Chebyshev distances (IBSI: δ).
+
+    Kept for the next slice of the same size; nobody may write to it.
+    """
     reach = range(-radius, radius + 1)
     cells = np.array(list(product(reach if dimensions == len("zyx") else (0,), reach, reach)), dtype=np.int64)
     on_line = np.array(strides, dtype=np.int64)
     near = _moves(cells, on_line, (1,))
-    return Window(cells @ on_line, near, near if tuple(distances) == (1,) else _moves(cells, on_line, distances))
+    return Window(cells @ on_line, near, near if distances == (1,) else _moves(cells, on_line, distances))
 
 
 def _steps(distance: int, deep: bool) -> list[tuple[int, int, int]]:  # noqa: FBT001 - one caller
@@ -117,7 +121,7 @@ def _steps(distance: int, deep: bool) -> list[tuple[int, int, int]]:  # noqa: FB
     return [step for step in every if max(map(abs, step)) == distance and step > (0, 0, 0)]
 
 
-def _moves(cells: Offsets, on_line: Offsets, distances: Sequence[int]) -> Moves:
+def _moves(cells: Offsets, on_line: Offsets, distances: tuple[int, ...]) -> Moves:
     radius = cells.max(axis=0)
     order = np.array([(2 * radius[1] + 1) * (2 * radius[2] + 1), 2 * radius[2] + 1, 1])  # of cells, in raster order
     found = []

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
+from radiomicnet_md.radiomics.vector import BYTES, choose, load, root, splat, store
 from radiomicnet_md.radiomics.windows.matches import FRACTION
-from radiomicnet_md.radiomics.windows.vector import BYTES, choose, load, root, splat, store
 
 NAMES = (
     "Energy",

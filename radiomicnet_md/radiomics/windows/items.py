@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
+from radiomicnet_md.radiomics.vector import BYTES, choose, doubles, splat, store
 from radiomicnet_md.radiomics.windows.geometry import LANES
 from radiomicnet_md.radiomics.windows.matches import FRACTION, earlier
-from radiomicnet_md.radiomics.windows.vector import BYTES, choose, doubles, splat, store
 
 FEATURES = 16
 # Items, Σe, Σe², Σi, Σi², Σc² by level, Σc² by extent; Σ1/e², Σ1/i², Σ1/(i²e²), Σi²/e², Σe²/i², Σi²e²

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import fixed_log, jit
+from radiomicnet_md.radiomics.vector import BYTES, equal, load, store
 from radiomicnet_md.radiomics.windows.geometry import LANES
-from radiomicnet_md.radiomics.windows.vector import BYTES, equal, load, store
 
 FRACTION = 48  # fraction bits of n·log₂ n; n ≤ 1,300 stays below 2**62
 
@@ -39,6 +39,13 @@ def n_log_n(limit: int) -> NDArray[np.int64]:
 def rise(limit: int) -> NDArray[np.int64]:
     """``(n+1)·log₂(n+1) − n·log₂ n`` for 0 … limit, and a 0 as last entry for what does not count."""
     return _locked(np.append(np.diff(n_log_n(limit + 1)), 0))
+
+
+@cache
+def rises(limit: int) -> NDArray[np.int64]:
+    """The rise from n to n + w for a weight w of 0, 1 and 2: (3, limit + 1)."""
+    whole = n_log_n(limit + 2)
+    return _locked(np.stack([whole[w : w + limit + 1] - whole[: limit + 1] for w in range(3)]))
 
 
 def _locked(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -42,7 +42,7 @@ class _Plan:
 
     line: geometry.Line
     window: geometry.Window
-    logs: tuple[NDArray[np.int64], NDArray[np.int64]]
+    logs: tuple[NDArray[np.int64], ...]
 
 
 def measure(
@@ -65,7 +65,7 @@ def measure(
     flat = levels.ndim == len("yx") or levels.shape[0] == 1
     window = geometry.window(radius, len("yx") if flat else len("zyx"), line.strides, tuple(distances))
     most = 2 * window.offsets.size
-    plan = _Plan(line, window, (matches.rise(most), matches.n_log_n(most)))
+    plan = _Plan(line, window, (matches.rise(most), matches.rises(most), matches.n_log_n(most)))
     out = np.empty((len(names), levels.size))
     out[:, levels.ravel() < 0] = np.nan
     works = [

@@ -3,8 +3,8 @@
 
 Rules of this module:
 
-- ``load(array, index)`` is a vector of the array's element type: 8 doubles, 32 uint16 or 64 uint8; ``store`` writes it
-  back. No index is checked.
+- ``load(array, index)`` is a vector of the array's element type: 8 doubles, 16 uint32, 32 uint16 or 64 uint8; ``store``
+  writes it back. No index is checked.
 - Whole numbers have ``+ - * & |``, ``equal``, ``smaller``, ``any_set``; doubles ``+ - * /``, ``root``, ``choose``,
   ``any_above``.
 - Each lane of a vector of doubles is one IEEE 754 operation, nothing is fused. A processor with shorter registers takes
@@ -34,7 +34,7 @@ class Vector(types.Type):
     """The type of a vector of one element type."""
 
     def __init__(self, element: Any) -> None:
-        """``element`` is numba's uint8, uint16 or float64."""
+        """``element`` is numba's uint8, uint16, uint32 or float64."""
         self.element = element
         self.count = BYTES * 8 // element.bitwidth
         super().__init__(f"Vector({element} x {self.count})")
