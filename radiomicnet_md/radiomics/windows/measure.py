@@ -153,6 +153,7 @@ def _run(works: list[Work], line: geometry.Line, threads: int, progress: Callabl
     stretches = [(b, min(b + length, line.end)) for b in range(line.begin, line.end, length)]
     waiting = deque(partial(work, *stretch) for work in works for stretch in stretches)
     every = len(waiting)
+    finished: list[Work] = []  # appending is atomic
 
     def drain(tell: Callable[[float], None] | None = None) -> None:
         while waiting:
@@ -161,13 +162,11 @@ def _run(works: list[Work], line: geometry.Line, threads: int, progress: Callabl
             except IndexError:  # another thread was faster
                 return
             task()
-            if tell is not None:
-                tell(1 - len(waiting) / every)
+            finished.append(task)
+            if tell is not None and len(finished) < every:
+                tell(len(finished) / every)
 
-    if threads == 1:
-        drain(progress)
-        return
-    with ThreadPoolExecutor(threads - 1) as pool:  # this thread works too
+    with ThreadPoolExecutor(max(threads - 1, 1)) as pool:  # this thread works too
         others = [pool.submit(drain) for _ in range(threads - 1)]
         try:
             drain(progress)
