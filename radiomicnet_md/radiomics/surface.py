@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import jit
@@ -33,15 +32,16 @@ def _spread(line: Integers, reach: int, out: Integers) -> None:
     for k in range(reach):
         out[k] = line[0]
         out[reach + n + k] = line[n - 1]
-    out[reach : reach + n] = line
+    for k in range(n):  # a slice would cost two seconds of compilation
+        out[reach + k] = line[k]
 
 
-@jit.parallel
+@jit.serial
 def _box(image: Integers, q: int) -> Integers:
     """Sums over (2q+1)² windows of the image with its border repeated."""
     rows, columns = image.shape
     out = np.empty((rows, columns), dtype=np.int64)
-    for row in prange(rows):
+    for row in range(rows):
         down = np.zeros(columns, dtype=np.int64)
         for r in range(row - q, row + q + 1):
             line = image[min(max(r, 0), rows - 1)]
@@ -58,11 +58,11 @@ def _box(image: Integers, q: int) -> Integers:
     return out
 
 
-@jit.parallel
+@jit.serial
 def _differences(smooth: Integers, d: int, step: int) -> Integers:
     rows, columns = smooth.shape
     out = np.empty((5, (rows + step - 1) // step, columns), dtype=np.int64)
-    for out_row in prange(out.shape[1]):
+    for out_row in range(out.shape[1]):
         row = out_row * step
         wide = np.empty((3, columns + 2 * d), dtype=np.int64)
         _spread(smooth[max(row - d, 0)], d, wide[0])
@@ -94,12 +94,12 @@ def _derivatives(image: NDArray[np.integer], q: int, *, step: int = 1) -> Intege
     return np.asarray(_differences(smooth, max(q, 1), step))
 
 
-@jit.parallel
+@jit.serial
 def _dense(parts: Integers, q: int, step: int) -> Floats:
     d = max(q, 1)
     weight = float((2 * q + 1) ** 4)
     out = np.empty((3, parts.shape[1], (parts.shape[2] + step - 1) // step), dtype=np.float64)
-    for row in prange(out.shape[1]):
+    for row in range(out.shape[1]):
         gr, gc, rr, cc, rc = parts[0, row], parts[1, row], parts[2, row], parts[3, row], parts[4, row]
         sharpness, ratio, curvedness = out[0, row], out[1, row], out[2, row]
         for c in range(sharpness.size):
