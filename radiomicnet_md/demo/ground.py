@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder is cleared for a new run only if the demonstration made it, and then only of its own parts.
-
-What an earlier run has compiled is handed on to the new home: it took the earlier one half a minute, and each file
-says by its folder's name from which sources it was made.
-"""
+"""A folder is cleared for a new run only if the demonstration made it, and then only of its own parts."""
 
 from __future__ import annotations
 
@@ -15,7 +11,6 @@ from radiomicnet_md.errors import ConfigurationError
 
 MARKER = ".radiomicnet-md-demo"
 PARTS = ("report.html", "in", "out", "export", "home", "home.anchor")
-COMPILED = ".compiled"  # where it waits between two homes
 _NOTE = f"Made by `radiomicnet-md demo`. Its next run here removes and makes anew: {', '.join(PARTS)}.\n"
 
 
@@ -33,21 +28,11 @@ def prepare(folder: Path) -> None:
             )
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).write_text(_NOTE, encoding="utf-8")
-        home, cache = folder / "home", folder / "home" / "cache"
-        if cache.is_dir() and not home.is_symlink() and not cache.is_symlink():
-            _remove(folder / COMPILED)
-            cache.rename(folder / COMPILED)
         for part in PARTS:
             _remove(folder / part)
         (folder / "in").mkdir()
     except OSError as error:
         raise unwritable(error) from error
-
-
-def hand_on(folder: Path) -> None:
-    """Give the new home what an earlier run has compiled, if there was one."""
-    if (folder / COMPILED).is_dir():
-        (folder / COMPILED).rename(folder / "home" / "cache")
 
 
 def write(path: Path, text: str) -> None:

@@ -76,7 +76,6 @@ def run(out: Path, voice: Voice, release: Path | None = None) -> ExitCode:
     settings = Settings(home=out / "home", release=release)
     voice.note("1/6  a home: keys, an empty log, an anchor outside it")
     home.create(settings.home)
-    ground.hand_on(out)
     voice.note("2/6  the signed release: every file against its manifest, then the known answers")
     signed = open_release(release or default_folder())
     voice.note(f"     {signed.id} {signed.version}, {len(signed.files)} files, manifest {signed.manifest_sha256[:16]}…")

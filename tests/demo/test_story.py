@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -135,26 +134,6 @@ def test_a_link_in_the_place_of_a_part_is_removed_and_not_followed(tmp_path: Pat
     ground.prepare(tmp_path / "demo")
     assert not (tmp_path / "demo" / "out").exists()
     assert (elsewhere / "kept").read_text() == "kept"
-
-
-@pytest.mark.verifies("SRS-OUT-003")
-def test_what_was_compiled_is_handed_on_and_never_taken_from_a_link(tmp_path: Path) -> None:
-    demo = tmp_path / "demo"
-    ground.prepare(demo)
-    (demo / "home" / "cache").mkdir(parents=True)
-    (demo / "home" / "cache" / "kernel").write_text("code")
-    ground.prepare(demo)
-    assert not (demo / "home").exists()
-    (demo / "home").mkdir()
-    ground.hand_on(demo)
-    assert (demo / "home" / "cache" / "kernel").read_text() == "code"
-    shutil.rmtree(demo / "home")
-    elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "cache").mkdir(parents=True)
-    (demo / "home").symlink_to(elsewhere)
-    ground.prepare(demo)
-    assert (elsewhere / "cache").is_dir()
-    assert not (demo / ground.COMPILED).exists()
 
 
 @pytest.mark.verifies("SRS-CLI-004")
