@@ -97,7 +97,7 @@ def small(folder: Path) -> list[Row]:
 
 
 def demo(folder: Path) -> list[Row]:
-    """The demo with everything installed: in a new folder, where it compiles, and there again."""
+    """The demo with everything installed: in a new folder, and there again."""
     first = run(*DEVICE, "demo", "--out", str(folder / "demo"))
     cost = run(*DEVICE, "demo", "--out", str(folder / "demo"))
     return [
