@@ -219,11 +219,12 @@ def _load(path: Path, passphrase: bytes) -> object:
         raise _wrong_passphrase()
     try:
         return serialization.load_pem_private_key(pem, passphrase)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        # The library names a failed decryption; everything else is a damaged or foreign file.
-        if "password" in str(error).lower():
-            raise _wrong_passphrase() from None
-        raise _bad_key_file("is damaged or of an unknown kind") from None
+    except UnsupportedAlgorithm:
+        raise _bad_key_file("is of an unknown kind") from None
+    except ValueError:
+        # CBC has no authentication: one wrong passphrase in 256 leaves a valid padding and fails only
+        # where the garbage is parsed. So a wrong passphrase and a damaged file cannot be told apart.
+        raise _wrong_passphrase() from None
 
 
 def _read_guarded(path: Path) -> bytes:
@@ -300,8 +301,8 @@ def _bad_signature() -> IntegrityError:
 def _wrong_passphrase() -> ConfigurationError:
     return ConfigurationError(
         "E-KEY-PASSPHRASE",
-        "The passphrase does not open the private key.",
-        remedy="Give the right passphrase; reading and verifying the log need none.",
+        "The passphrase does not open the private key, or the key file is damaged.",
+        remedy="Give the right passphrase, or restore the key file; reading and verifying the log need none.",
     )
 
 

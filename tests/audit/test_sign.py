@@ -16,6 +16,15 @@ from radiomicnet_md_audit import sign
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
 
 PASSPHRASE = b"correct horse"
+# Of 256 wrong passphrases one decrypts to a valid padding; for this key, made for this test, it is "114".
+UNLUCKY = """\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSsGAQQB2kcECzAcBBArVYl+p8nx1QPqkOh7
+Ye18AgJAAAIBCAIBBTAdBglghkgBZQMEASoEEKJ3x8YSUlCy6kLZOTvT9nwEQIVh
+nVug3g5fRLjOy0a0mwMvdLQfYbqoFknBpTG5fsYgkYYa7LZm25aqqYatMtB/uY2u
+4h7OEK7u2P3I+4li9SM=
+-----END ENCRYPTED PRIVATE KEY-----
+"""
 
 
 @pytest.fixture
@@ -105,6 +114,17 @@ def test_a_wrong_passphrase_says_so(key_file: Path, passphrase: bytes) -> None:
         sign.load_private(key_file, passphrase)
     assert caught.value.code == "E-KEY-PASSPHRASE"
     assert passphrase.decode().strip() not in str(caught.value) or not passphrase.strip()
+
+
+@pytest.mark.verifies("SRS-KEY-002")
+def test_a_wrong_passphrase_that_leaves_a_valid_padding_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "engine.pem"
+    path.write_text(UNLUCKY)
+    path.chmod(0o600)
+    with pytest.raises(ConfigurationError) as caught:
+        sign.load_private(path, b"114")
+    assert caught.value.code == "E-KEY-PASSPHRASE"
+    assert sign.load_private(path, b"correct horse battery")
 
 
 @pytest.mark.verifies("SRS-KEY-002")
