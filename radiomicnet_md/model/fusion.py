@@ -12,6 +12,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -49,15 +50,23 @@ def _interpolation() -> Tensor:
     return torch.clamp(1 - (position[None, :] - torch.arange(KNOTS)[:, None]).abs(), min=0)
 
 
+def capped(rest: Tensor, rho: float) -> Tensor:
+    """ρ tanh(r / ρ), with its limits 0 at ρ = 0 and r at ρ = ∞."""
+    if rho == 0 or math.isinf(rho):
+        return rest * float(rho > 0)
+    return rho * torch.tanh(rest / rho)
+
+
 class AdditiveHead(nn.Module):
     """Decoder features (B, 16, H, W) and codes (B, names · scales, H, W) to evidence (B, 1, H, W)."""
 
     usual: Tensor
     hats: Tensor
 
-    def __init__(self, channels: int, names: int, scales: int) -> None:
-        """Build gates, tables and bias; codes are ordered by scale, then name."""
+    def __init__(self, channels: int, names: int, scales: int, rho: float = RHO) -> None:
+        """Build gates, tables and bias; codes are ordered by scale, then name. ρ may be 0 (no rest) or infinite."""
         super().__init__()
+        self.rho = rho
         self.names = names
         self.scales = scales
         self.gate = nn.Conv2d(channels, names + 1, 1)
@@ -79,4 +88,4 @@ class AdditiveHead(nn.Module):
         spoken = spoken.reshape(codes.shape[0], self.scales, self.names, *codes.shape[2:]).sum(1)
         named = (2 * torch.sigmoid(outputs[:, :-1]) * spoken).sum(1, keepdim=True)
         rest = outputs[:, -1:]
-        return self.bias + named + RHO * torch.tanh(rest / RHO), rest
+        return self.bias + named + capped(rest, self.rho), rest
