@@ -7,6 +7,7 @@
 #   make bench    speed and size, as in docs/reference/benchmarks.md
 #   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
 #                 BENCH_FLAGS=--write also writes that page
+#   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -29,7 +30,7 @@ STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check bench bench-radiomics docs clean
+.PHONY: setup demo test check bench bench-radiomics bench-networks docs clean
 
 setup: $(STAMP)
 
@@ -56,6 +57,9 @@ bench: setup
 
 bench-radiomics: setup $(PEERS)/.complete
 	@$(BIN)/python benchmarks/radiomics.py $(BENCH_FLAGS)
+
+bench-networks: setup
+	@$(BIN)/python -P benchmarks/networks_cost.py $(BENCH_FLAGS)
 
 # Beside the environment, not in it: only the peers' own process searches this folder.
 $(PEERS)/.complete: requirements/peers.txt | $(STAMP)

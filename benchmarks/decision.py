@@ -44,11 +44,11 @@ def main() -> None:
     decision = engine.decide(source, (0.1, 0.1))
     mask = resample.enlarge_mask(decision.chosen[0].pixels, source.shape[0], source.shape[1])
     network = TorchEngine(engine.program, engine.tensors, engine.spatial)
-    canvas, factors = measure.canvas(levels), engine.factors(proposal.measured.paper)
+    views, factors = engine.preprocessing.views(levels), engine.factors(proposal.measured.paper)
     found = decide.candidates(decide.upsample(proposal.evidence.logit, levels.shape[0], levels.shape[1]))
     rows: list[tuple[str, Callable[[], object]]] = [
         ("measure: working grid, 13 values, 32 maps", lambda: measure.measure(source, engine.preprocessing)),
-        ("network in exact integers", lambda: network.run(canvas, factors)),
+        ("network in exact integers", lambda: network.run(views, factors)),
         (
             "candidate regions",
             lambda: decide.candidates(decide.upsample(proposal.evidence.logit, levels.shape[0], levels.shape[1])),
