@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapley values, edits of the image and gradients: each equals the device run once more, or a case done by hand."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from fractions import Fraction
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from radiomicnet_md import phantom
+from radiomicnet_md.decision import LOGIT_BITS
+from radiomicnet_md.engine.program import GATE_BITS
+from radiomicnet_md.engine.release import default_folder, open_release
+from radiomicnet_md.engine.segment import Engine
+from radiomicnet_md.engine.torch_engine import TorchEngine
+from radiomicnet_md.errors import IntegrityError
+from radiomicnet_md.radiomics.definitions import NAMED, PAPER
+from radiomicnet_md_training.augment import Batch
+from radiomicnet_md_training.faithfulness import decoder, editing, gradients, shapley
+from radiomicnet_md_training.faithfulness.look import Seen, Told, look, usual_values
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """The shipped release's."""
+    return Engine.load(open_release(default_folder()))
+
+
+@pytest.fixture(scope="module")
+def seen(engine: Engine) -> Seen:
+    """What the device sees in a phantom with a lesion."""
+    return look(engine, phantom.make(21, 256, 320).pixels)
+
+
+@pytest.fixture(scope="module")
+def parts(engine: Engine, seen: Seen) -> tuple[np.ndarray, np.ndarray, list[list[np.ndarray]]]:
+    """A canvas, the device's own output for the measured and the usual values, and both sets of factors."""
+    views = engine.preprocessing.views(seen.proposal.measured.levels)[:1]
+    factors = [engine.factors(values) for values in (seen.proposal.measured.paper, usual_values(engine))]
+    network = TorchEngine(engine.program, engine.tensors, engine.spatial)
+    return views[0], np.concatenate([network.run(views, one)["output"] for one in factors]), factors
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+@settings(max_examples=12)
+@given(corners=st.tuples(st.integers(0, 95), st.integers(0, 95), st.integers(0, 95), st.integers(0, 95)))
+def test_a_window_of_the_decoder_has_the_bits_of_the_whole(
+    engine: Engine, parts: tuple[np.ndarray, np.ndarray, list[list[np.ndarray]]], corners: tuple[int, int, int, int]
+) -> None:
+    canvas, expected, factors = parts
+    (top, bottom), (left, right) = sorted(corners[:2]), sorted(corners[2:])
+    both = [np.stack(gate) for gate in zip(*factors, strict=True)]
+    output = decoder.Decoder(engine, canvas, (top, left, bottom + 1, right + 1)).run(both)
+    assert np.array_equal(output, expected[:, :, top : bottom + 1, left : right + 1])
+    assert not np.array_equal(expected[0], expected[1])
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+@settings(max_examples=40)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4))
+def test_shapley_values_are_the_mean_gain_over_all_orders(seed: int, count: int) -> None:
+    worth = np.random.default_rng(seed).integers(-(2**30), 2**30, 1 << count)
+    game = shapley.Game(tuple("abcd"[:count]), worth, 9)
+    gains = [Fraction(0)] * count
+    orders = list(permutations(range(count)))
+    for order in orders:
+        present = 0
+        for player in order:
+            gains[player] += int(worth[present | 1 << player] - worth[present])
+            present |= 1 << player
+    assert list(game.values().values()) == [gain / len(orders) for gain in gains]
+    assert game.incomplete() == 0
+    assert sum(game.logits().values()) == pytest.approx(int(worth[-1] - worth[0]) / 9 / 2**LOGIT_BITS)
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_every_coalition_of_the_groups_is_worth_what_the_device_itself_says(engine: Engine, seen: Seen) -> None:
+    place = seen.place
+    assert place is not None
+    game = shapley.play(engine, seen, place, shapley.GROUPS)
+    usual, own = usual_values(engine), seen.proposal.measured.paper
+    for coalition in range(8):
+        told = usual.copy()
+        for i, places in enumerate(shapley.GROUPS.values()):
+            if coalition >> i & 1:
+                told[list(places)] = own[list(places)]
+        evidence = Told(engine, told).propose(seen.grey).evidence
+        assert int(evidence.logit[place].sum()) == game.worth[coalition]
+    assert len(set(game.worth.tolist())) == 8
+    assert game.incomplete() == 0
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_the_mirror_image_takes_part_where_the_device_looks_at_it(engine: Engine, seen: Seen) -> None:
+    twin = copy.copy(engine)
+    mirrored = not engine.preprocessing.mirrored
+    twin.preprocessing = replace(engine.preprocessing, mirrored=mirrored)
+    shares = {name: getattr(engine.head, name) for name in ("gate", "rest")}  # a view's share of the mean
+    twin.head = replace(engine.head, **{name: t // 2 if mirrored else t * 2 for name, t in shares.items()})
+    other = look(twin, seen.grey)
+    place = seen.place
+    assert place is not None
+    few = {name: shapley.EACH[name] for name in PAPER[:2]}
+    game = shapley.play(twin, other, place, few)  # refuses where the device says otherwise
+    assert int(game.worth[-1]) == int(other.proposal.evidence.logit[place].sum())
+    assert game.worth.tolist() != shapley.play(engine, seen, place, few).worth.tolist()
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_the_thirteen_are_players_each_and_a_decoder_that_differs_is_refused(
+    engine: Engine, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sorted(i for places in shapley.GROUPS.values() for i in places) == list(range(13))
+    assert list(shapley.EACH) == list(PAPER)
+    place = seen.place
+    assert place is not None
+    honest = decoder.Decoder.run
+    monkeypatch.setattr(decoder.Decoder, "run", lambda self, factors: honest(self, factors) // 2)
+    with pytest.raises(IntegrityError) as caught:
+        shapley.play(engine, seen, place, {"one": (0,)})
+    assert caught.value.code == "E-SHAPLEY"
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_a_value_that_the_gates_do_not_read_has_the_shapley_value_zero(engine: Engine, seen: Seen) -> None:
+    twin = copy.copy(engine)
+    weight = engine.tensors["stream.first.weight"].copy()
+    weight[:, 4] = 0
+    twin._gating = replace(engine._gating, tensors={**engine._gating.tensors, "stream.first.weight": weight})
+    place = seen.place
+    assert place is not None
+    deaf = look(twin, seen.grey)
+    values = shapley.play(twin, deaf, place, {name: shapley.EACH[name] for name in PAPER[3:6]}).values()
+    assert values[PAPER[4]] == 0
+    assert values[PAPER[3]] != 0
+
+
+def one_voice(engine: Engine, name: str) -> Engine:
+    """An engine in which one name alone speaks, through gates that are all one, with no rest."""
+    phi = engine.head.phi.copy()
+    phi[[m for m in range(len(phi)) if m % len(NAMED) != NAMED.index(name)]] = 0
+    twin = copy.copy(engine)
+    twin.head = replace(
+        engine.head,
+        phi=phi,
+        gate=np.full_like(engine.head.gate, 1 << GATE_BITS),
+        rest=np.zeros_like(engine.head.rest),
+    )
+    return twin
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+@pytest.mark.parametrize("name", ["firstorder_Mean", "glcm_JointEnergy"])
+def test_where_one_name_speaks_alone_the_evidence_falls_by_what_was_foretold(
+    engine: Engine, seen: Seen, name: str
+) -> None:
+    twin = one_voice(engine, name)
+    place = editing.Place(twin, look(twin, seen.grey), seen.mask)
+    outcome = place.bring(name, 0.0)
+    assert outcome.claimed == pytest.approx(-place.said(name) / 2**10)  # gates of one: logits are what the table says
+    assert outcome.nearer
+    assert outcome.whole == outcome.own == pytest.approx(outcome.foretold)
+    assert outcome.whole * outcome.claimed > 0
+    assert abs(outcome.claimed - outcome.whole) < abs(outcome.claimed)
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_edits_stay_in_their_place_and_the_strongest_name_is_the_one_with_the_largest_contribution(
+    engine: Engine, seen: Seen
+) -> None:
+    place = editing.lesion(engine, seen)
+    assert place is not None
+    top, half = place.strongest(), seen.place
+    assert half is not None
+    means = seen.proposal.evidence.contributions[:, half].mean(1)
+    assert means[NAMED.index(top)] == means.max()
+    outcome = place.bring(top, 0.0)
+    assert outcome.claimed == pytest.approx(-means.max() / 2**LOGIT_BITS)
+    changed = np.flatnonzero((place._edited[outcome.edit][0].grey != seen.grey).any(0))
+    box = seen.choice.chosen[0].box
+    assert box[1] * 320 / 192 - 5 <= changed.min() <= changed.max() <= box[3] * 320 / 192 + 5
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_tissue_beside_the_lesion_holds_none_of_it_and_the_other_name_is_another(engine: Engine, seen: Seen) -> None:
+    beside = editing.beside(engine, seen)
+    assert beside is not None
+    assert not (beside._half & seen.place).any()
+    drawn = {editing.other("glcm_Idm", str(key)) for key in range(200)}
+    assert drawn == set(NAMED) - {"glcm_Idm"}
+    assert editing.other("glcm_Idm", "x") == editing.other("glcm_Idm", "x")
+
+
+class _Straight(nn.Module):
+    """Evidence that weighs the thirteen values; no pixel takes part."""
+
+    def __init__(self, weights: list[float]) -> None:
+        super().__init__()
+        self.weights = torch.tensor(weights)
+
+    def forward(self, image: Tensor, values: Tensor, codes: Tensor) -> tuple[Tensor]:
+        del codes
+        return ((values * self.weights).sum(1)[:, None, None, None].expand(-1, 1, *image.shape[2:]) / 8,)
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_gradient_importances_of_a_weighted_sum_are_its_weights_in_percent() -> None:
+    batch = Batch(
+        torch.zeros(3, 2, 8, 8),
+        torch.ones(3, 1, 8, 8),
+        torch.ones(3, 1, 8, 8),
+        torch.arange(39.0).reshape(3, 13) / 39,
+        torch.zeros(3, 32, 4, 4, dtype=torch.uint8),
+        torch.zeros(3),
+    )
+
+    def loss(logits: Tensor, batch: Batch) -> Tensor:
+        return ((logits - batch.masks) ** 2).mean()
+
+    network = _Straight([0.0, -1.0, 3.0, *[0.0] * 10])
+    found = gradients.importances(network.train(), batch, loss)
+    assert found == pytest.approx({name: {PAPER[1]: 25, PAPER[2]: 75}.get(name, 0) for name in PAPER})
+    assert network.training
+    silent = gradients.importances(_Straight([0.0] * 13), batch, lambda logits, _: (logits * 0).sum())
+    assert set(silent.values()) == {0.0}
