@@ -68,12 +68,19 @@ def _card(card: Mapping[str, Any]) -> list[str]:
         f"  {card['notice']}",
         f"  intended use     {card['intended_use']}",
         f"  parameters       {card['parameters']['total']:,}",
-        f"  {seen['split']} split, {seen['lesion_images']} images with a lesion",
-        f"    mean Dice      {seen['lesion_mean_dice']:.3f}, misses as 0; median {seen['lesion_median_dice']:.3f}",
+        f"  {seen['split']}, {seen['lesion_images']} images with a lesion",
+        f"    mean Dice      {seen['lesion_mean_dice']:.3f}{_interval(seen)}, misses as 0",
+        f"    median Dice    {seen['lesion_median_dice']:.3f}",
         f"    of plain z ≥ 0 {seen['lesion_mean_dice_fixed_threshold']:.3f}, for comparison",
         f"    no lesion said {seen['lesions_answered_no_lesion']} times, wrongly",
-        f"  {seen['split']} split, {seen['normal_images']} images without a lesion",
+        f"  {seen['split']}, {seen['normal_images']} images without a lesion",
         f"    no lesion said {seen['normals_answered_no_lesion']} times, rightly",
         "  must not be used for",
         *(f"    {limit}" for limit in card["must_not_be_used_for"]),
     ]
+
+
+def _interval(seen: Mapping[str, Any]) -> str:
+    """The mean's 95 % interval, where the cases bear one."""
+    limits = seen.get("lesion_mean_dice_interval")
+    return "" if not isinstance(limits, list) else f" [{limits[0]:.3f}, {limits[1]:.3f}]"

@@ -5,7 +5,8 @@ Rules of this module:
 
 - z = bias + Σ_k contribution_k + rest, in units of 2**-LOGIT_BITS, equal to the last bit: the engine sums
   once while it computes, :func:`verify` sums again from what will be recorded.
-- contribution_k = g_k · Σ_s φ_ks[code], a product of two table values; the tables are centred, so a
+- contribution_k = Σ_s g_ks · φ_ks[code], where g_ks is the mean over the views of the image; the gates' table holds
+  one view's share of a gate, so that the sum over the views is exact; the tables are centred, so a
   contribution tells how far the measured value is from what is usual.
 - |rest| ≤ ρ. Where |bias + Σ_k contribution_k| > ρ the rest cannot change the pixel's sign: certified.
 """
@@ -28,8 +29,8 @@ class Head:
     """The head's integer tables."""
 
     phi: Integers  # (scales · names, 65), 2**-TABLE_BITS; the last entry is 0
-    gate: Integers  # (2047,) over codes −1023 … 1023, 2**-GATE_BITS
-    rest: Integers  # (2047,), 2**-LOGIT_BITS
+    gate: Integers  # (2047,) over codes −1023 … 1023: one view's share, 2**-GATE_BITS
+    rest: Integers  # (2047,): one view's share, 2**-LOGIT_BITS
     bias: int  # 2**-LOGIT_BITS
     rho: int  # 2**-LOGIT_BITS
     names: tuple[str, ...]
@@ -44,16 +45,19 @@ class Evidence:
     rest: Integers  # (h2, w2)
 
 
-def attribute(head: Head, output: Integers, codes: NDArray[np.uint8]) -> Evidence:
-    """Evidence from the decoder's output codes (names + 1, h2, w2) and the map codes (scales · names, h2, w2)."""
+def attribute(head: Head, outputs: Integers, codes: NDArray[np.uint8]) -> Evidence:
+    """Evidence from the output codes (views, gates + 1, h2, w2) and the map codes (scales · names, h2, w2)."""
     named = len(head.names)
-    spoken = np.zeros((named, *codes.shape[1:]), dtype=np.int64)
+    contributions = np.zeros((named, *codes.shape[1:]), dtype=np.int64)
     for m in range(codes.shape[0]):
-        spoken[m % named] += head.phi[m][codes[m]]
-    gates = head.gate[output[:named] + STREAM[1]]
-    contributions = gates * spoken
-    rest = head.rest[output[named] + STREAM[1]]
+        contributions[m % named] += gate(head, outputs, m) * head.phi[m][codes[m]]
+    rest = head.rest[outputs[:, -1] + STREAM[1]].sum(0)
     return Evidence(head.bias + contributions.sum(0) + rest, contributions, rest)
+
+
+def gate(head: Head, outputs: Integers, m: int) -> Integers:
+    """How far map m's gate is open (h2, w2), 2**-GATE_BITS; a release has a gate for each map, or one for each name."""
+    return np.asarray(head.gate[outputs[:, m % (outputs.shape[1] - 1)] + STREAM[1]].sum(0))
 
 
 def verify(evidence: Evidence, bias: int, rho: int) -> None:

@@ -40,16 +40,23 @@ class Preprocessing:
 
     shift: int  # grey level >> shift gives the GLCM level
     scales: tuple[Scale, ...]
+    mirrored: bool  # the network also sees the mirror image, and the two answers are averaged
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Preprocessing:
         """Read ``preprocessing.json``."""
-        return cls(int(value["shift"]), tuple(Scale(**scale) for scale in value["scales"]))
+        return cls(
+            int(value["shift"]), tuple(Scale(**scale) for scale in value["scales"]), bool(value.get("mirrored", False))
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``preprocessing.json``."""
         scales = [{"radius": s.radius, "smoothing": s.smoothing, "relative": s.relative} for s in self.scales]
-        return {"grid": GRID, "shift": self.shift, "scales": scales}
+        return {"grid": GRID, "shift": self.shift, "scales": scales, "mirrored": self.mirrored}
+
+    def views(self, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The network's inputs (views, 2, GRID, GRID) of levels (h, w): the image, and its mirror image."""
+        return np.stack([canvas(levels), canvas(levels[:, ::-1])] if self.mirrored else [canvas(levels)])
 
 
 @dataclass(frozen=True, slots=True)

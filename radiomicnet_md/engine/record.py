@@ -157,8 +157,13 @@ def named_share(decision: Decision) -> tuple[int, int]:
     integers: ``n·Σsz - Σs·Σz`` and ``n·Σz² - (Σz)²``. The shares of s and of the rest add up to one; a
     share below 0 or above 1 means that the rest works against the names. A flat logit gives (0, 0).
     """
-    named = [int(value) for value in decision.contributions.sum(axis=0, dtype=np.int64).ravel()]
-    logit = [int(value) for value in decision.logit.ravel()]
+    return share_of_variance(decision.contributions.sum(axis=0, dtype=np.int64), decision.logit)
+
+
+def share_of_variance(part: NDArray[np.int64], whole: NDArray[np.int64]) -> tuple[int, int]:
+    """Cov(part, whole) and Var(whole) over all n pixels, both times n²: integers without rounding."""
+    named = [int(value) for value in part.ravel()]
+    logit = [int(value) for value in whole.ravel()]
     count, total = len(logit), sum(logit)
     covariance = count * sum(s * z for s, z in zip(named, logit, strict=True)) - sum(named) * total
     variance = count * sum(z * z for z in logit) - total * total

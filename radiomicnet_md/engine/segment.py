@@ -46,6 +46,7 @@ class Proposal:
 
     measured: measure.Measured
     codes: NDArray[np.uint8]  # (maps, h2, w2)
+    outputs: NDArray[np.int64]  # (views, gates + 1, h2, w2): the decoder's codes of gates and rest, mirrored back
     evidence: contributions.Evidence
     attention: tuple[float, ...]
     stages: dict[str, str]
@@ -104,10 +105,11 @@ class Engine:
         """Measure an image (rows, columns) and gather its pixel evidence."""
         measured = measure.measure(source, self.preprocessing)
         codes = measure.encode(measured.maps, self._thresholds)
-        raw = self._network.run(measure.canvas(measured.levels), self.factors(measured.paper))
+        raw = self._network.run(self.preprocessing.views(measured.levels), self.factors(measured.paper))
         rows, columns = codes.shape[1:]
-        output = np.ascontiguousarray(raw["output"][:, :rows, :columns])
-        evidence = contributions.attribute(self.head, output, codes)
+        outputs = np.ascontiguousarray(raw["output"][:, :, :rows, :columns])
+        outputs[1:] = outputs[1:, ..., ::-1].copy()  # the mirror image's answer, turned back
+        evidence = contributions.attribute(self.head, outputs, codes)
         contributions.verify(evidence, self.head.bias, self.head.rho)
         attention = tuple(
             float(self.spatial[raw[f"spatial{g}"] + program.SPATIAL[1]].sum())
@@ -117,10 +119,10 @@ class Engine:
         stages = {
             "levels": array_sha256(measured.levels),
             "features": array_sha256(np.concatenate([measured.paper.view(np.int64), codes.ravel().astype(np.int64)])),
-            "trunk": array_sha256(output),
+            "trunk": array_sha256(outputs.reshape(-1, rows, columns)),
             "logit": array_sha256(evidence.logit),
         }
-        return Proposal(measured, codes, evidence, attention, stages)
+        return Proposal(measured, codes, outputs, evidence, attention, stages)
 
     def decide(self, source: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> Decision:
         """Decide one admitted image (rows, columns); ``spacing_mm`` only scales what is measured of a lesion."""

@@ -34,13 +34,14 @@ def channel(bits: int) -> Integers:
     return _logistic(STREAM[1], bits)
 
 
-def gate() -> Integers:
-    """2 σ over codes −1023 … 1023 in 2**-GATE_BITS: the head's bounded, positive gates."""
-    return _logistic(STREAM[1], GATE_BITS, 2)
+def gate(views: int) -> Integers:
+    """2 σ / views over codes −1023 … 1023 in 2**-GATE_BITS: one view's share of the head's bounded, positive gates."""
+    return _logistic(STREAM[1], GATE_BITS, 2 // views)
 
 
-def rest(rho: float) -> Integers:
-    """ρ tanh(r / ρ) over codes −1023 … 1023 in 2**-LOGIT_BITS."""
+def rest(rho: float, views: int) -> Integers:
+    """ρ tanh(r / ρ) / views over codes −1023 … 1023 in 2**-LOGIT_BITS."""
     unit = 1 << CODE_BITS
     codes = range(-STREAM[1], STREAM[1] + 1)
-    return np.array([round((1 << LOGIT_BITS) * rho * math.tanh(c / unit / rho)) for c in codes], dtype=np.int64)
+    share = (1 << LOGIT_BITS) // views * rho
+    return np.array([round(share * math.tanh(c / unit / rho)) for c in codes], dtype=np.int64)

@@ -24,14 +24,14 @@ class TorchEngine:
         self._sigmoid = torch.from_numpy(np.array(sigmoid, dtype=np.float32))
         self._tensors = {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in tensors.items()}
 
-    def run(self, image: NDArray[np.uint8], factors: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
-        """Evaluate one image.
+    def run(self, images: NDArray[np.uint8], factors: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        """Evaluate the views of one image.
 
-        :param image: canvas (2, H, W)
+        :param images: canvases (views, 2, H, W)
         :param factors: channel factors of each gate, 2**-CHANNEL_BITS
-        :returns: ``output`` (channels, H/2, W/2) and ``spatial0`` …: the spatial codes of each gate
+        :returns: ``output`` (views, channels, H/2, W/2) and ``spatial0`` …: the spatial codes of each gate
         """
-        values: dict[str, Tensor] = {"image": torch.from_numpy(image.astype(np.float32))[None]}
+        values: dict[str, Tensor] = {"image": torch.from_numpy(images.astype(np.float32))}
         kept: dict[str, NDArray[np.int64]] = {}
         with torch.inference_mode():
             for operation, unused in zip(self._operations, self._drop, strict=True):
@@ -68,4 +68,4 @@ class TorchEngine:
 
 
 def _integers(tensor: Tensor) -> NDArray[np.int64]:
-    return np.asarray(tensor[0].numpy().astype(np.int64))
+    return np.asarray(tensor.numpy().astype(np.int64))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pixel evidence as a sum of named terms: z = b + Σ_k g_k Σ_s φ_ks(F_ks) + ρ tanh(r / ρ).
+"""Pixel evidence as a sum of named terms: z = b + Σ_k Σ_s g_ks φ_ks(F_ks) + ρ tanh(r / ρ).
 
 Rules of this module:
 
 - F_ks is the code (0 … 63) of the k-th name at scale s; φ_ks is a table over the codes, piecewise linear
   between knots and centred on the training distribution *inside the forward pass*: a table cannot hide
   a constant, so a contribution is a deviation of the measured value from what is usual.
-- g_k lies in (0, 2): the decoder says how strongly a name speaks at a pixel, never with which sign.
+- g_ks lies in (0, 2): the decoder says how strongly a name speaks at a pixel and scale, never with which sign.
 - What is not named is bounded: |ρ tanh(r/ρ)| ≤ ρ.
 """
 
@@ -69,11 +69,15 @@ class AdditiveHead(nn.Module):
         self.rho = rho
         self.names = names
         self.scales = scales
-        self.gate = nn.Conv2d(channels, names + 1, 1)
+        self.gate = nn.Conv2d(channels, names * scales + 1, 1)
         self.knots = nn.Parameter(0.05 * torch.randn(names * scales, KNOTS))
         self.bias = nn.Parameter(torch.tensor(-1.0))
         self.register_buffer("usual", torch.full((names * scales, CODES), 1 / CODES))
         self.register_buffer("hats", _interpolation())
+
+    def at_knots(self, tables: Tensor) -> Tensor:
+        """Tables over codes (M, 64) as knots (M, KNOTS): at each the mean of what its hat covers."""
+        return tables @ self.hats.T / self.hats.sum(1)
 
     def tables(self) -> Tensor:
         """(names · scales, 65): centred tables with the entry for "outside the image" last."""
@@ -83,9 +87,8 @@ class AdditiveHead(nn.Module):
 
     def forward(self, features: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Evidence z (B, 1, H, W) and the unbounded rest r (B, 1, H, W), which training also supervises."""
-        outputs = self.gate(features).float()  # (B, names + 1, H, W)
+        outputs = self.gate(features).float()  # (B, M + 1, H, W)
         spoken = _Lookup.apply(self.tables(), codes)  # type: ignore[no-untyped-call]  # (B, M, H, W)
-        spoken = spoken.reshape(codes.shape[0], self.scales, self.names, *codes.shape[2:]).sum(1)
         named = (2 * torch.sigmoid(outputs[:, :-1]) * spoken).sum(1, keepdim=True)
         rest = outputs[:, -1:]
         return self.bias + named + capped(rest, self.rho), rest

@@ -76,11 +76,13 @@ def test_torch_and_numpy_give_the_same_integers(seed: int, magnitude: int) -> No
     parts, sigmoid = tensors(seed, magnitude), tables.spatial()
     program.prove(OPERATIONS, parts)
     image, factors = inputs(seed)
-    ours = TorchEngine(OPERATIONS, parts, sigmoid).run(image, factors)
-    oracle = reference.run(OPERATIONS, parts, sigmoid, image, factors)
-    assert ours.keys() == oracle.keys()
-    for name in oracle:
-        assert np.array_equal(ours[name], oracle[name]), name
+    views = np.stack([image, image[..., ::-1]])
+    ours = TorchEngine(OPERATIONS, parts, sigmoid).run(views, factors)
+    for i, view in enumerate(views):
+        oracle = reference.run(OPERATIONS, parts, sigmoid, view, factors)
+        assert ours.keys() == oracle.keys()
+        for name in oracle:
+            assert np.array_equal(ours[name][i], oracle[name]), name
 
 
 @pytest.mark.verifies("SRS-ENG-002", "SRS-ENG-003")
@@ -90,9 +92,9 @@ def test_sums_just_below_the_bound_are_still_exact(seed: int) -> None:
     parts, sigmoid = at_the_edge(seed), tables.spatial()
     assert max(program.prove(OPERATIONS, parts).values()) == LIMIT - 1
     image, factors = inputs(seed)
-    ours = TorchEngine(OPERATIONS, parts, sigmoid).run(image, factors)
+    ours = TorchEngine(OPERATIONS, parts, sigmoid).run(image[None], factors)
     oracle = reference.run(OPERATIONS, parts, sigmoid, image, factors)
-    assert all(np.array_equal(ours[name], oracle[name]) for name in oracle)
+    assert all(np.array_equal(ours[name][0], oracle[name]) for name in oracle)
 
 
 @pytest.mark.verifies("SRS-ENG-003")
@@ -128,7 +130,7 @@ def test_threads_and_memory_layout_do_not_matter_while_float32_may_differ() -> N
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            seen += [engine.run(image, factors), engine.run(np.asfortranarray(image), factors)]
+            seen += [engine.run(image[None], factors), engine.run(np.asfortranarray(image[None]), factors)]
     finally:
         torch.set_num_threads(before)
     for other in seen[1:]:

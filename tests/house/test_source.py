@@ -106,7 +106,8 @@ def _imported(*folders: str) -> set[str]:
                 names.add(node.module.partition(".")[0])
     owners = importlib.metadata.packages_distributions()
     found = {owner for name in names - sys.stdlib_module_names for owner in owners.get(name, [name])}
-    ours = {"benchmarks", "tests", *(Path(package).name for package in PACKAGES), "radiomicnet-md", "radiomicnet-md-audit"}
+    packages = (Path(package).name for package in PACKAGES)
+    ours = {"benchmarks", "tests", *packages, "radiomicnet-md", "radiomicnet-md-audit"}
     return {soup.canonical_name(name) for name in found - ours}
 
 

@@ -15,9 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from radiomicnet_md import phantom
 from radiomicnet_md.decision import LOGIT_BITS
-from radiomicnet_md.engine.program import GATE_BITS
+from radiomicnet_md.engine import decide, record, resample
 from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.engine.torch_engine import TorchEngine
@@ -25,7 +24,8 @@ from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.radiomics.definitions import NAMED, PAPER
 from radiomicnet_md_training.augment import Batch
 from radiomicnet_md_training.faithfulness import decoder, editing, gradients, shapley
-from radiomicnet_md_training.faithfulness.look import Seen, Told, look, usual_values
+from radiomicnet_md_training.faithfulness.look import Case, Seen, Told, gates, look, usual_values
+from tests.training.twins import answered, headed, steady
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,21 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="module")
-def seen(engine: Engine) -> Seen:
-    """What the device sees in a phantom with a lesion."""
-    return look(engine, phantom.make(21, 256, 320).pixels)
+def lesion(engine: Engine) -> Case:
+    """A phantom with a lesion, of which the device chooses one region."""
+    return answered(engine)
+
+
+@pytest.fixture(scope="module")
+def seen(engine: Engine, lesion: Case) -> Seen:
+    """What the device sees in it."""
+    return look(engine, lesion.grey)
+
+
+@pytest.fixture(scope="module")
+def truth(lesion: Case, seen: Seen) -> np.ndarray:
+    """The lesion on the working grid."""
+    return resample.shrink(lesion.truth * np.uint8(255), *seen.mask.shape) > 127
 
 
 @pytest.fixture(scope="module")
@@ -144,32 +156,36 @@ def test_a_value_that_the_gates_do_not_read_has_the_shapley_value_zero(engine: E
 
 
 def one_voice(engine: Engine, name: str) -> Engine:
-    """An engine in which one name alone speaks, through gates that are all one, with no rest."""
-    phi = engine.head.phi.copy()
-    phi[[m for m in range(len(phi)) if m % len(NAMED) != NAMED.index(name)]] = 0
-    twin = copy.copy(engine)
-    twin.head = replace(
-        engine.head,
-        phi=phi,
-        gate=np.full_like(engine.head.gate, 1 << GATE_BITS),
-        rest=np.zeros_like(engine.head.rest),
-    )
-    return twin
+    """The engine with steady gates and one name alone that speaks: the higher its code, the more, at each scale."""
+    twin = steady(engine)
+    phi = np.zeros_like(engine.head.phi)
+    phi[NAMED.index(name) :: len(NAMED), :-1] = [16 * np.arange(64) - 300, 500 - 16 * np.arange(64)]
+    return headed(twin, phi=phi)
+
+
+def opened(engine: Engine, name: str) -> np.ndarray:
+    """The steady gates of a name (scales,), logits for each 2**-TABLE_BITS."""
+    found = gates(engine, engine.propose(np.zeros((192, 192), dtype=np.uint8)))[:, 0, 0]
+    return found[NAMED.index(name) :: len(NAMED)] / 2**LOGIT_BITS
 
 
 @pytest.mark.verifies("SRS-MOD-008")
 @pytest.mark.parametrize("name", ["firstorder_Mean", "glcm_JointEnergy"])
-def test_where_one_name_speaks_alone_the_evidence_falls_by_what_was_foretold(
-    engine: Engine, seen: Seen, name: str
+def test_where_one_name_speaks_alone_the_evidence_moves_by_what_was_foretold(
+    engine: Engine, seen: Seen, truth: np.ndarray, name: str
 ) -> None:
     twin = one_voice(engine, name)
-    place = editing.Place(twin, look(twin, seen.grey), seen.mask)
-    outcome = place.bring(name, 0.0)
-    assert outcome.claimed == pytest.approx(-place.said(name) / 2**10)  # gates of one: logits are what the table says
-    assert outcome.nearer
-    assert outcome.whole == outcome.own == pytest.approx(outcome.foretold)
-    assert outcome.whole * outcome.claimed > 0
-    assert abs(outcome.claimed - outcome.whole) < abs(outcome.claimed)
+    gate = opened(twin, name)
+    assert (gate > 0).all()
+    place = editing.Place(twin, look(twin, seen.grey), truth)
+    said = place.said(name)
+    for target in (np.zeros(2), said + np.array([200, -300])):
+        outcome = place.bring(name, target)
+        assert outcome.claimed == pytest.approx(gate @ (target - said))
+        assert outcome.nearer
+        assert outcome.whole == outcome.own == pytest.approx(outcome.foretold)
+        assert outcome.whole * outcome.claimed > 0
+        assert abs(outcome.claimed - outcome.whole) < abs(outcome.claimed)
 
 
 @pytest.mark.verifies("SRS-MOD-008")
@@ -182,18 +198,37 @@ def test_edits_stay_in_their_place_and_the_strongest_name_is_the_one_with_the_la
     assert half is not None
     means = seen.proposal.evidence.contributions[:, half].mean(1)
     assert means[NAMED.index(top)] == means.max()
-    outcome = place.bring(top, 0.0)
+    outcome = place.bring(top, np.zeros(2))
     assert outcome.claimed == pytest.approx(-means.max() / 2**LOGIT_BITS)
     changed = np.flatnonzero((place._edited[outcome.edit][0].grey != seen.grey).any(0))
     box = seen.choice.chosen[0].box
     assert box[1] * 320 / 192 - 5 <= changed.min() <= changed.max() <= box[3] * 320 / 192 + 5
 
 
+def chosen(seen: Seen, left: int, right: int) -> Seen:
+    """The image with one chosen region, a block as wide as asked."""
+    mask = np.zeros_like(seen.mask)
+    mask[50:90, left:right] = True
+    block = replace(seen.choice.chosen[0], pixels=mask, box=(50, left, 90, right))
+    return replace(seen, choice=decide.Choice((block,), None, 1), mask=mask)
+
+
 @pytest.mark.verifies("SRS-MOD-008")
-def test_tissue_beside_the_lesion_holds_none_of_it_and_the_other_name_is_another(engine: Engine, seen: Seen) -> None:
-    beside = editing.beside(engine, seen)
-    assert beside is not None
-    assert not (beside._half & seen.place).any()
+def test_tissue_beside_the_lesion_holds_none_of_it(engine: Engine, seen: Seen) -> None:
+    for left, side in ((20, slice(70, 110)), (130, slice(80, 120))):  # to the side where there is more room
+        place = editing.beside(engine, chosen(seen, left, left + 40))
+        assert place is not None
+        expected = np.zeros_like(seen.mask)
+        expected[50:90, side] = True
+        assert np.array_equal(place._half, record.half_grid(expected, *place._half.shape))
+    assert editing.beside(engine, chosen(seen, 40, 150)) is None  # no room
+    nothing = replace(seen, choice=decide.Choice((), None, 0))
+    assert editing.beside(engine, nothing) is None
+    assert editing.edits(engine, nothing, "x") == {}
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_the_other_name_is_another_and_the_same_every_time() -> None:
     drawn = {editing.other("glcm_Idm", str(key)) for key in range(200)}
     assert drawn == set(NAMED) - {"glcm_Idm"}
     assert editing.other("glcm_Idm", "x") == editing.other("glcm_Idm", "x")
@@ -211,23 +246,41 @@ class _Straight(nn.Module):
         return ((values * self.weights).sum(1)[:, None, None, None].expand(-1, 1, *image.shape[2:]) / 8,)
 
 
-@pytest.mark.verifies("SRS-MOD-008")
-def test_gradient_importances_of_a_weighted_sum_are_its_weights_in_percent() -> None:
-    batch = Batch(
-        torch.zeros(3, 2, 8, 8),
-        torch.ones(3, 1, 8, 8),
-        torch.ones(3, 1, 8, 8),
-        torch.arange(39.0).reshape(3, 13) / 39,
-        torch.zeros(3, 32, 4, 4, dtype=torch.uint8),
-        torch.zeros(3),
+def batch(count: int) -> Batch:
+    """Cases that differ in nothing but what is asked of the network."""
+    return Batch(
+        torch.zeros(count, 2, 8, 8),
+        torch.ones(count, 1, 8, 8),
+        torch.ones(count, 1, 8, 8),
+        torch.arange(13.0 * count).reshape(count, 13) / 39,
+        torch.zeros(count, 32, 4, 4, dtype=torch.uint8),
+        torch.zeros(count),
     )
 
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_gradient_importances_of_a_weighted_sum_are_its_weights_in_percent() -> None:
     def loss(logits: Tensor, batch: Batch) -> Tensor:
         return ((logits - batch.masks) ** 2).mean()
 
     network = _Straight([0.0, -1.0, 3.0, *[0.0] * 10])
-    found = gradients.importances(network.train(), batch, loss)
+    found = gradients.importances(network.train(), [batch(3), batch(1)], loss)
     assert found == pytest.approx({name: {PAPER[1]: 25, PAPER[2]: 75}.get(name, 0) for name in PAPER})
     assert network.training
-    silent = gradients.importances(_Straight([0.0] * 13), batch, lambda logits, _: (logits * 0).sum())
+    silent = gradients.importances(_Straight([0.0] * 13), [batch(3)], lambda logits, _: (logits * 0).sum())
     assert set(silent.values()) == {0.0}
+
+
+class _First(nn.Module):
+    """Evidence that is the value at one place, another place for a batch of one."""
+
+    def forward(self, image: Tensor, values: Tensor, codes: Tensor) -> tuple[Tensor]:
+        del codes
+        place = 0 if len(values) == 1 else 1
+        return (values[:, place, None, None, None].expand(-1, 1, *image.shape[2:]),)
+
+
+@pytest.mark.verifies("SRS-MOD-008")
+def test_every_case_weighs_the_same_in_the_gradient_importances_whatever_its_batch() -> None:
+    found = gradients.importances(_First(), [batch(3), batch(1)], lambda logits, _: logits.mean())
+    assert (found[PAPER[0]], found[PAPER[1]]) == pytest.approx((25, 75))

@@ -1,88 +1,228 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training refuses leaks and bad folders, repeats itself, and goes on where it was interrupted."""
+"""Training refuses leaks and bad folders, opens no closed split, and learns what is usual from its own part alone."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its usual name
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from radiomicnet_md import phantom
-from radiomicnet_md.errors import ConfigurationError, InputError
-from radiomicnet_md_training import dataset, pipeline, pixel, recipe
-from radiomicnet_md_training.prepare import Prepared, prepare
+from radiomicnet_md.errors import ConfigurationError, InputError, Problem
+from radiomicnet_md_training import augment, dataset, losses, networks, pixel, recipe
+from radiomicnet_md_training.prepare import QUANTILES, Prepared, prepare, quantiles
 
 RECIPE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "locked.yaml"
-HEAD = "id,split,group,class_label\n"
+LayOut = Callable[..., Path]
+TABLES = {
+    "E-DATA-LEAK": "a,train,g1,x\nb,val,g1,x\n",
+    "E-DATA-DUPLICATE": "a,train,g1,x\na,train,g1,x\n",
+    "E-DATA-SPLIT": "a,train,g1,x\nb,holdout,g2,x\n",
+}
 
 
-def folder(at: Path, rows: str, names: tuple[str, ...] = ()) -> Path:
-    """A data folder with the given splits.csv and a phantom for each name."""
-    for kind in ("images", "masks"):
-        (at / kind).mkdir(parents=True)
-    (at / "splits.csv").write_text(HEAD + rows)
-    for seed, name in enumerate(names):
-        made = phantom.make(seed, 96, 128)
-        sitk.WriteImage(sitk.GetImageFromArray(made.pixels), str(at / "images" / f"{name}.png"))
-        sitk.WriteImage(sitk.GetImageFromArray(made.truth), str(at / "masks" / f"{name}.png"))
-    return at
+def image(path: Path, pixels: np.ndarray, *, vector: bool = False) -> None:
+    """Write an image file."""
+    sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=vector), str(path))
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+@pytest.mark.parametrize("code", TABLES)
+def test_a_table_with_a_leak_a_double_or_an_unknown_split_is_refused(
+    code: str, tmp_path: Path, lay_out: LayOut
+) -> None:
+    with pytest.raises(InputError) as caught:
+        dataset.read_cases(lay_out(tmp_path / "data", TABLES[code]), ("train",))
+    assert caught.value.code == code
+    assert caught.value.remedy
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_leak_names_the_group_and_its_splits(split: str, tmp_path: Path, lay_out: LayOut) -> None:
+    with pytest.raises(InputError, match=f"g1 stands in the splits train and {split}"):
+        dataset.read_cases(lay_out(tmp_path / "data", f"a,train,g1,x\nb,{split},g1,x\n"), ("train",))
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+def test_a_quarantined_duplicate_is_no_leak(tmp_path: Path, lay_out: LayOut) -> None:
+    found = dataset.read_cases(lay_out(tmp_path / "data", "a,train,g1,x\nb,quarantine,g1,x\n"), dataset.SPLITS)
+    assert [case.name for case in found] == ["a"]
 
 
 @pytest.mark.verifies("SRS-MOD-003")
-def test_a_group_in_two_splits_is_a_leak(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="g1 stands in the splits train and val") as caught:
-        dataset.read_cases(folder(tmp_path, "a,train,g1,x\nb,val,g1,x\n"), ("train",))
-    assert caught.value.code == "E-DATA-LEAK"
-
-
-@pytest.mark.verifies("SRS-MOD-003")
-def test_a_case_named_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="twice"):
-        dataset.read_cases(folder(tmp_path, "a,train,g1,x\na,train,g1,x\n"), ("train",))
-
-
-@pytest.mark.verifies("SRS-MOD-003")
-def test_a_missing_layout_mask_or_another_size_is_refused(tmp_path: Path) -> None:
-    settings, _ = recipe.read(RECIPE)
-    with pytest.raises(ConfigurationError, match=r"no splits\.csv"):
+def test_a_folder_without_table_or_a_table_without_a_column_is_refused(tmp_path: Path, lay_out: LayOut) -> None:
+    with pytest.raises(ConfigurationError, match=r"no splits\.csv") as nothing:
         dataset.read_cases(tmp_path, ("train",))
-    data = folder(tmp_path / "data", "a,train,g1,x\n", ("a",))
-    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((9, 9), np.uint8)), str(data / "masks" / "a.png"))
-    with pytest.raises(InputError, match="differ in size"):
-        dataset.load(data, ("train",), settings.measuring)
-    (data / "masks" / "a.png").unlink()
-    with pytest.raises(InputError, match="no masks file"):
-        dataset.load(data, ("train",), settings.measuring)
+    with pytest.raises(ConfigurationError, match="lacks a column") as lacking:
+        dataset.read_cases(lay_out(tmp_path / "data", "a,train,x\n", head="id,split,class_label\n"), ("train",))
+    assert nothing.value.code == lacking.value.code == "E-DATA-LAYOUT"
+    assert "group" in lacking.value.remedy
+
+
+def lose(kind: str) -> Callable[[Path], None]:
+    return lambda data: (data / kind / "a.png").unlink()
+
+
+def as_jpeg(data: Path) -> None:
+    image(data / "masks" / "a.jpg", dataset.read_grey(data / "masks" / "a.png"))
+    lose("masks")(data)
+
+
+SPOILED: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "no image": ("E-DATA-MISSING", lose("images")),
+    "no mask": ("E-DATA-MISSING", lose("masks")),
+    "a mask as a JPEG": ("E-DATA-MISSING", as_jpeg),
+    "a mask of another size": ("E-DATA-SIZE", lambda data: image(data / "masks" / "a.png", np.zeros((9, 9), np.uint8))),
+    "no picture inside": ("E-DATA-IMAGE", lambda data: (data / "images" / "a.png").write_bytes(b"not a picture")),
+    "an empty file": ("E-DATA-IMAGE", lambda data: (data / "masks" / "a.png").write_bytes(b"")),
+    "sixteen bits": (
+        "E-DATA-IMAGE",
+        lambda data: image(data / "images" / "a.png", np.full((96, 128), 1000, np.uint16)),
+    ),
+    "grey and opacity": (
+        "E-DATA-IMAGE",
+        lambda data: image(data / "images" / "a.png", np.zeros((96, 128, 2), np.uint8), vector=True),
+    ),
+}
 
 
 @pytest.mark.verifies("SRS-MOD-003")
-def test_the_test_split_is_never_opened(tmp_path: Path) -> None:
-    settings, _ = recipe.read(RECIPE)
-    rows = "a,train,g1,x\nb,val,g2,x\nc,test,g3,x\n"
-    data = folder(tmp_path / "data", rows, ("a", "b"))  # the files of c do not even exist
-    prepared = prepare(settings, data, tmp_path / "out")
-    assert prepared.names == ["a", "b"]
+@pytest.mark.parametrize("fault", SPOILED)
+def test_a_case_with_a_faulty_file_is_refused_by_name(fault: str, tmp_path: Path, lay_out: LayOut) -> None:
+    data = lay_out(tmp_path / "data", "a,train,g1,x\n", ("a",))
+    code, spoil = SPOILED[fault]
+    spoil(data)
+    with pytest.raises(InputError, match=r"\ba\b") as caught:
+        dataset.load(data, tmp_path / "out")
+    assert caught.value.code == code
+    assert not (tmp_path / "out" / "dataset.npz").exists()
 
 
 @pytest.mark.verifies("SRS-MOD-003")
-def test_an_unknown_key_in_a_recipe_is_refused(tmp_path: Path) -> None:
-    wrong = tmp_path / "recipe.yaml"
-    wrong.write_text(RECIPE.read_text() + "secret: 1\n")
-    with pytest.raises(ConfigurationError, match="secret"):
-        recipe.read(wrong)
+def test_a_set_of_one_kind_in_colour_photographs_is_read(tmp_path: Path, lay_out: LayOut) -> None:
+    data = lay_out(tmp_path / "data", "a,train,g1\n", ("a",), head="id,split,group\n")
+    grey = dataset.read_grey(data / "images" / "a.png")
+    lose("images")(data)
+    image(data / "images" / "a.jpg", np.stack([grey] * 3, 2), vector=True)
+    read = dataset.load(data, tmp_path / "out")
+    assert read.kinds == [""]
+    assert np.abs(dataset.read_grey(data / "images" / "a.jpg").astype(int) - grey).mean() < 5  # as JPEG keeps it
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Four phantoms, measured."""
-    at = tmp_path_factory.mktemp("small")
-    names = ("a", "b", "c", "d")
-    data = folder(at / "data", "".join(f"{n},train,g{n},x\n" for n in names), names)
-    return prepare(recipe.read(RECIPE)[0], data, at / "out")
+@pytest.mark.verifies("SRS-MOD-011")
+def test_the_test_split_is_never_opened(phantoms: Path, tmp_path: Path) -> None:
+    read = dataset.load(phantoms, tmp_path)  # neither `closed` nor `doubtful` has a file
+    assert read.names == [f"p{seed}" for seed in range(9)]
+    assert read.lesion.tolist() == [True, True, False] * 3
+    assert len(read.digests) == 18
+
+
+@pytest.mark.verifies("SRS-MOD-003")
+def test_what_was_read_is_kept_and_given_again(phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = dataset.load(phantoms, tmp_path)
+    monkeypatch.setattr(dataset.resample, "shrink", None)  # no image is resampled a second time
+    again = dataset.load(phantoms, tmp_path)
+    for field in dataclasses.fields(dataset.Dataset):
+        assert np.array_equal(getattr(first, field.name), getattr(again, field.name)), field.name
+
+
+@pytest.mark.verifies("SRS-MOD-003")
+def test_what_was_kept_of_another_folder_is_not_taken_for_this_one(
+    phantoms: Path, tmp_path: Path, lay_out: LayOut
+) -> None:
+    dataset.load(phantoms, tmp_path / "out")
+    other = lay_out(tmp_path / "other", "a,train,g1,x\n", ("a",))
+    with pytest.raises(ConfigurationError) as caught:
+        dataset.load(other, tmp_path / "out")
+    assert caught.value.code == "E-RUN-CHANGED"
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+def test_what_is_usual_does_not_change_with_held_out_cases(prepared: Prepared) -> None:
+    data = prepared.data
+    images, masks = data.images.copy(), data.masks.copy()
+    held_out = np.setdiff1d(np.arange(len(data.names)), prepared.part)
+    for case in held_out:
+        rows, columns = data.sizes[case]
+        images[case, :rows, :columns] = np.random.default_rng(case).integers(0, 256, (rows, columns))
+        masks[case] = 0
+    altered = prepare(
+        dataclasses.replace(data, images=images, masks=masks), prepared.part, recipe.read(RECIPE)[0].measuring
+    )
+    for learnt in ("thresholds", "usual", "mean", "deviation"):
+        assert np.array_equal(getattr(altered, learnt), getattr(prepared, learnt)), learnt
+    assert np.array_equal(networks.evidence_tables(altered), networks.evidence_tables(prepared))
+    part = prepared.part
+    for seen in (lambda p: p.codes[part], lambda p: p.standardised()[part], lambda p: p.contrast()[part]):
+        assert np.array_equal(seen(altered), seen(prepared))
+    assert not np.array_equal(altered.codes[held_out], prepared.codes[held_out])  # they were altered
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+def test_what_is_usual_is_learnt_from_the_part(prepared: Prepared) -> None:
+    other = prepare(prepared.data, np.arange(3, 9), recipe.read(RECIPE)[0].measuring)
+    assert np.array_equal(other.values, prepared.values)
+    assert not np.array_equal(other.thresholds, prepared.thresholds)
+    assert not np.array_equal(other.mean, prepared.mean)
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+def test_a_networks_tables_are_centred_on_the_part(prepared: Prepared) -> None:
+    network = networks.build("locked", {}, prepared)
+    usual = torch.from_numpy(prepared.usual).float()
+    assert torch.allclose(usual.sum(1), torch.ones(len(usual)))
+    assert torch.allclose((network.head.tables()[:, :64] * usual).sum(1), torch.zeros(len(usual)), atol=1e-5)
+
+
+@pytest.mark.verifies("SRS-MOD-003")
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=300), st.integers(0, 9))
+def test_thresholds_are_the_quantiles_of_what_lies_inside(values: list[int], outside: int) -> None:
+    maps = np.array([*map(float, values), *[np.nan] * outside])[None, None, None]
+    (found,) = quantiles(maps)
+    assert found.shape == (QUANTILES,)
+    assert (np.diff(found) >= 0).all()
+    for k, threshold in enumerate(found, start=1):
+        # At most the share k/64 of the values lies below, and at least the share k/64 (less one value) not above.
+        assert sum(v < threshold for v in values) <= (len(values) - 1) * k / 64 < sum(v <= threshold for v in values)
+
+
+@pytest.mark.verifies("SRS-MOD-009")
+@pytest.mark.parametrize(("kind", "options"), [("unheard-of", {}), ("paper", {"gates": "half"})])
+def test_a_network_that_does_not_exist_is_refused(kind: str, options: dict[str, str], prepared: Prepared) -> None:
+    with pytest.raises(Problem, match=r"unheard-of|half") as caught:
+        networks.build(kind, options, prepared)
+    assert caught.value.code == "E-RECIPE-NETWORK"
+
+
+@pytest.mark.verifies("SRS-MOD-003")
+def test_a_random_view_depends_on_its_generator_alone_and_shows_nothing_outside(prepared: Prepared) -> None:
+    batch = pixel.gather(prepared, np.arange(3))
+    first, again, other = (augment.augment(batch, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    for field in dataclasses.fields(augment.Batch):
+        assert torch.equal(getattr(first, field.name), getattr(again, field.name))
+    assert not torch.equal(first.images, other.images)
+    assert not first.images[(first.valid == 0).expand_as(first.images)].any()
+    assert first.images.min() >= 0
+    assert first.images.max() <= 1
+    assert first.codes.max() == 64  # some place lies outside
+
+
+@pytest.mark.verifies("SRS-MOD-003")
+def test_the_loss_sees_the_inside_alone_and_falls_as_the_answer_gets_right(prepared: Prepared) -> None:
+    batch = pixel.gather(prepared, np.arange(3))  # two lesions and a normal image
+    right = 8 * (batch.masks - 0.5)
+    assert losses.overlap(right, batch.masks, batch.valid) < losses.overlap(0 * right, batch.masks, batch.valid)
+    assert losses.overlap(0 * right, batch.masks, batch.valid) < losses.overlap(-right, batch.masks, batch.valid)
+    outside = torch.where(batch.valid > 0, right, torch.full_like(right, 50.0))
+    assert losses.overlap(outside, batch.masks, batch.valid) == losses.overlap(right, batch.masks, batch.valid)
 
 
 def digest(network: torch.nn.Module) -> str:
@@ -91,31 +231,16 @@ def digest(network: torch.nn.Module) -> str:
 
 
 @pytest.mark.verifies("SRS-MOD-003")
-def test_the_same_seed_gives_the_same_weights_also_after_an_interruption(small: Prepared, tmp_path: Path) -> None:
-    settings = recipe.read(RECIPE)[0].pixel.model_copy(update={"epochs": 2, "batch": 2})
-    index = small.of("train")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        whole = pixel.train(small, index, settings, 5, tmp_path / "whole")
-        again = pixel.train(small, index, settings, 5, tmp_path / "again")
-        other = pixel.train(small, index, settings, 6, tmp_path / "other")
-        resumed = pixel.train(small, index, settings, 5, tmp_path / "whole")
-    finally:
-        torch.set_num_threads(before)
-    assert digest(whole.network) == digest(again.network) == digest(resumed.network)
+def test_the_same_seed_gives_the_same_weights(
+    prepared: Prepared, tmp_path: Path, one_thread: None, write_recipe: Callable[..., Path]
+) -> None:
+    settings, _ = recipe.read(write_recipe("locked"))
+    nobody = np.zeros(0, dtype=np.int64)
+    whole, again, other = (
+        pixel.train(prepared, nobody, pixel.Job(settings, seed, tmp_path / name, name))
+        for name, seed in (("whole", 5), ("again", 5), ("other", 6))
+    )
+    finished = pixel.train(prepared, nobody, pixel.Job(settings, 5, tmp_path / "whole", "whole"))
+    assert digest(whole.network) == digest(again.network) == digest(finished.network)
     assert digest(whole.network) != digest(other.network)
-    assert len(whole.curve) == 2
-
-
-@pytest.mark.verifies("SRS-MOD-003")
-def test_folds_keep_groups_whole_and_cover_every_case_once(small: Prepared) -> None:
-    parts = pipeline.folds(small, small.of("train"), 3)
-    assert sorted(np.concatenate(parts).tolist()) == small.of("train").tolist()
-
-
-@pytest.mark.verifies("SRS-MOD-003")
-def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "run.sha256").write_text("0" * 64)
-    with pytest.raises(ConfigurationError, match="another recipe or of other cases"):
-        pipeline.run(RECIPE, tmp_path, tmp_path, tmp_path / "lock", until="pixel")
+    assert len(whole.curve.loss) == 1

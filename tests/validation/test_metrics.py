@@ -19,8 +19,6 @@ from radiomicnet_md_validation.metrics import Scores, border, border_distances, 
 from radiomicnet_md_validation.statistics import bca
 from tests.strategies import grey_levels
 
-MISSES = pytest.mark.verifies("SRS-MOD-004")
-AGREES = pytest.mark.verifies("SRS-MOD-006")
 EMPTY, FULL = np.zeros((4, 5), dtype=np.uint8), np.ones((4, 5), dtype=np.uint8)
 ROWS, COLUMNS = np.mgrid[:200, :200]
 
@@ -43,7 +41,7 @@ def pair(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # ------------------------------------------------------------------------------------------ misses count
 
 
-@MISSES
+@pytest.mark.verifies("SRS-MOD-004")
 @pytest.mark.parametrize("name", ["dice", "iou", "precision", "recall", "nsd"])
 def test_the_empty_mask_policy(name: str) -> None:
     metric = getattr(metrics, name)
@@ -57,7 +55,7 @@ def test_the_empty_mask_policy(name: str) -> None:
         metric(EMPTY, FULL * 0.3)
 
 
-@MISSES
+@pytest.mark.verifies("SRS-MOD-004")
 def test_a_distance_that_does_not_exist_is_the_diagonal_of_the_image() -> None:
     assert hd95(EMPTY, EMPTY) == 0.0
     assert hd95(EMPTY, FULL) == hd95(FULL, EMPTY) == pytest.approx(math.hypot(4, 5))
@@ -67,7 +65,7 @@ def test_a_distance_that_does_not_exist_is_the_diagonal_of_the_image() -> None:
     assert hd95(*corners) < hd95(EMPTY, FULL), "no answer inside the image is as bad as none"
 
 
-@MISSES
+@pytest.mark.verifies("SRS-MOD-004")
 def test_a_missed_lesion_is_never_dropped_from_a_mean() -> None:
     truth, nothing = square(10, 20), np.zeros((80, 80), dtype=bool)
     cases = [(truth, truth)] * 6 + [(nothing, truth)] * 2 + [(truth, nothing)] + [(nothing, nothing)]
@@ -84,7 +82,7 @@ def test_a_missed_lesion_is_never_dropped_from_a_mean() -> None:
         bca([*values, math.nan])
 
 
-@MISSES
+@pytest.mark.verifies("SRS-MOD-004")
 @given(grey_levels(4))
 def test_all_scores_are_finite_and_in_range(image: np.ndarray) -> None:
     got = score(*pair(image))
@@ -97,7 +95,7 @@ def test_all_scores_are_finite_and_in_range(image: np.ndarray) -> None:
 # ------------------------------------------------------------------------------------------ closed forms
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 def test_overlap_of_shifted_rectangles() -> None:
     left = np.zeros((4, 8), dtype=bool)
     right = left.copy()
@@ -108,7 +106,7 @@ def test_overlap_of_shifted_rectangles() -> None:
     assert metrics.recall(left, FULL[:, :4].repeat(2, axis=1)) == 0.5
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 @pytest.mark.parametrize(("n", "k"), [(20, 3), (12, 1), (31, 8)])
 def test_a_square_shifted_along_one_side(n: int, k: int) -> None:
     """Of 4(n − 1) elements 2(n − k) stay on the border; n on the far side and n − 2k on the near one move by k."""
@@ -122,7 +120,7 @@ def test_a_square_shifted_along_one_side(n: int, k: int) -> None:
     assert nsd(first, second, tolerance=k) == 1.0
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 @pytest.mark.parametrize(("n", "k", "far"), [(40, 1, 1), (4, 1, math.sqrt(2)), (50, 5, None)])
 def test_a_square_in_a_square(n: int, k: int, far: float | None) -> None:
     """The inner border is k away everywhere; of the outer one the 4n elements opposite a side, the corners farther."""
@@ -136,7 +134,7 @@ def test_a_square_in_a_square(n: int, k: int, far: float | None) -> None:
         assert hd95(inner, outer) == pytest.approx(far)
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 def test_an_element_counts_once_whatever_length_of_outline_it_stands_for() -> None:
     assert np.count_nonzero(border(square(10, 21))) == 4 * 20
     diamond = abs(ROWS - 100) + abs(COLUMNS - 100) <= 50
@@ -145,7 +143,7 @@ def test_an_element_counts_once_whatever_length_of_outline_it_stands_for() -> No
     assert np.count_nonzero(border(np.ones((7, 7, 7), dtype=bool))) == 7**3 - 5**3
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 def test_discs() -> None:
     """Radii r and R about one centre; and radius r shifted by s, whose overlap is a lens. To a pixel of raster."""
     small, large = disc(60), disc(80)
@@ -165,7 +163,7 @@ def test_discs() -> None:
     assert hd95(small, moved) == pytest.approx(np.percentile(away, 95), abs=0.75)
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 def test_a_cube_and_steps_of_another_length() -> None:
     first, second = np.zeros((12, 20, 20), dtype=bool), np.zeros((12, 20, 20), dtype=bool)
     first[2:10, 2:10, 2:10] = True
@@ -184,7 +182,7 @@ def test_a_cube_and_steps_of_another_length() -> None:
 # ------------------------------------------------------------------------------------------ laws
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 @given(grey_levels(4), st.floats(0, 12), st.floats(0, 12))
 def test_laws(image: np.ndarray, near: float, far: float) -> None:
     p, t = pair(image)
@@ -200,7 +198,7 @@ def test_laws(image: np.ndarray, near: float, far: float) -> None:
     assert (nsd(p, t), hd95(p, t)) == (forth.nsd, forth.hd95)
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 @given(grey_levels(4), st.integers(0, 3), st.integers(0, 3))
 def test_padding_changes_nothing_but_the_price_of_a_miss(image: np.ndarray, before: int, after: int) -> None:
     p, t = pair(image)
@@ -212,7 +210,7 @@ def test_padding_changes_nothing_but_the_price_of_a_miss(image: np.ndarray, befo
         assert padded.hd95 >= plain.hd95
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 @given(grey_levels(4), st.sampled_from([(1.0, 1.0), (0.5, 2.0)]))
 def test_border_and_distances_as_defined(image: np.ndarray, spacing: tuple[float, float]) -> None:
     """Against the definitions, pixel by pixel and pair by pair."""
@@ -248,7 +246,7 @@ def masks_of_all_kinds() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(disc(60), disc(50, 120)), (square(10, 20), square(40, 9)), *noise, volume]
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 def test_agrees_with_simpleitk() -> None:
     for p, t in masks_of_all_kinds():
         overlap = sitk.LabelOverlapMeasuresImageFilter()
@@ -268,7 +266,7 @@ def test_agrees_with_simpleitk() -> None:
         assert max(there.max(), back.max()) == pytest.approx(hausdorff.GetHausdorffDistance(), rel=1e-6, abs=1e-6)
 
 
-@AGREES
+@pytest.mark.verifies("SRS-MOD-006")
 def test_agrees_with_scikit_learn() -> None:
     judge = pytest.importorskip("sklearn.metrics", reason="absent: scikit-learn")
     for p, t in masks_of_all_kinds():

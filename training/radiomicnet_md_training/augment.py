@@ -2,13 +2,13 @@
 """Random views of a batch: one affine map for image, mask and codes, then what an ultrasound machine varies.
 
 The code maps were measured on the unchanged image. Geometry moves them along; photometric changes do
-not reach them, so they get their own disturbance (jitter and dropout), or they would be fingerprints.
+not reach them, so they get their own disturbance, or they would be fingerprints.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -26,6 +26,11 @@ class Batch:
     valid: Tensor  # (B, 1, H, W): 1 inside the image
     values: Tensor  # (B, 13), standardised
     codes: Tensor  # (B, M, H/2, W/2) uint8
+    contrast: Tensor  # (B,): the image's GLCM contrast as a share of the training part's largest
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def _uniform(generator: torch.Generator, count: int, low: float, high: float) -> Tensor:
@@ -60,10 +65,9 @@ def _move_codes(codes: Tensor, grid: Tensor) -> Tensor:
 
 def _disturb_codes(codes: Tensor, generator: torch.Generator) -> Tensor:
     count, maps = codes.shape[:2]
-    shift = torch.randint(-4, 5, (count, maps, 1, 1), generator=generator)
-    silent = torch.rand(count, maps, 1, 1, generator=generator) < 0.1  # noqa: PLR2004
+    shift = torch.randint(-2, 3, (count, maps, 1, 1), generator=generator)
     moved = (codes.long() + shift).clamp(0, CODES - 1)
-    return torch.where((codes == CODES) | silent, CODES, moved).to(torch.uint8)
+    return torch.where(codes == CODES, CODES, moved).to(torch.uint8)
 
 
 def _photometric(grey: Tensor, depth: Tensor, generator: torch.Generator) -> Tensor:
@@ -101,4 +105,5 @@ def augment(batch: Batch, generator: torch.Generator) -> Batch:
         valid,
         values,
         _disturb_codes(_move_codes(batch.codes, half), generator),
+        batch.contrast,
     )

@@ -4,10 +4,10 @@
 Rules of this module:
 
 - The picture is edited, never a number behind it; then the whole device measures, proposes and decides again.
-- *Deletion*: the lesion's pixels are edited so that one name's table value comes as near as it can to 0, the usual.
-  Claimed is a fall by that name's contribution. *Insertion*: tissue beside the lesion, at its depth, is
-  edited so that the name's table value comes near to the lesion's. Claimed is a rise by that difference times the
-  gates there.
+- *Deletion*: the lesion's pixels are edited so that one name's table values (one a scale) come as near as they can to
+  0, the usual. Claimed is a fall by that name's contribution. *Insertion*: tissue beside the lesion, at its depth, is
+  edited so that the name's table values come near to the lesion's. Claimed is a rise by each difference times the gate
+  of its scale there.
 - An edit is one of a short list: intensity names are shifted, stretched or bent in tone, texture names smoothed,
   sharpened or roughened. The one that brings the name nearest is taken, judged by that name alone, under the gates
   as they were. What it changes by these gates is foretold: the gates may have changed when the device runs again.
@@ -114,27 +114,30 @@ class Place:
         """Whether the place covers no pixel of the half grid."""
         return not self._half.any()
 
-    def said(self, name: str) -> float:
-        """What the name's tables say on average over the place, 2**-TABLE_BITS."""
-        return float(self._said[NAMED.index(name)][self._half].mean())
+    def said(self, name: str) -> Floats:
+        """What the name's table at each scale says on average over the place (scales,), 2**-TABLE_BITS."""
+        return np.asarray(self._of(name, self._said).mean(1))
 
     def strongest(self) -> str:
         """The name with the largest contribution to the place's evidence."""
         return NAMED[int(self._before.proposal.evidence.contributions[:, self._half].sum(1).argmax())]
 
-    def bring(self, name: str, target: float) -> Outcome:
-        """Edit the place so that what ``name`` says comes as near to ``target`` as any edit of its list brings it."""
+    def bring(self, name: str, target: Floats) -> Outcome:
+        """Edit the place so that what ``name`` says comes as near to ``target`` as any edit of its list brings it.
+
+        :param target: what the name's table at each scale shall say (scales,), 2**-TABLE_BITS; 0 is the usual
+        """
         k, before = NAMED.index(name), self._before.proposal.evidence
+        opened = self._of(name, gates(self._engine, self._before.proposal))  # (scales, pixels)
         contributed = before.contributions[k][self._half]
-        opened = gates(contributed, self._said[k][self._half])
-        known = opened[np.isfinite(opened)]
-        opened = np.where(np.isfinite(opened), opened, known.mean() if len(known) else 0.0)
         unit = float(1 << LOGIT_BITS)
-        claimed = float((opened * target - contributed).mean()) / unit
-        foretold = {
-            edit: float((opened * self._with(name, edit)[1][k][self._half] - contributed).mean()) / unit
-            for edit in MENUS[name]
-        }
+
+        def change(said: Integers | Floats) -> float:
+            """Change of the evidence if the name's tables say this and nothing else moves, gates as before."""
+            return float(((opened * said).sum(0) - contributed).mean()) / unit
+
+        claimed = change(target[:, None])
+        foretold = {edit: change(self._of(name, self._with(name, edit)[1])) for edit in MENUS[name]}
         best = min(foretold, key=lambda edit: abs(foretold[edit] - claimed))
         after = self._with(name, best)[0]
         evidence = after.proposal.evidence
@@ -148,6 +151,10 @@ class Place:
             float((evidence.logit[self._half] - before.logit[self._half]).mean()) / unit,
             dice(after.mask, self._before.mask),
         )
+
+    def _of(self, name: str, maps: Integers) -> Integers:
+        """A name's maps out of all (maps, h2, w2), over the place: (scales, pixels)."""
+        return maps[NAMED.index(name) :: len(NAMED), self._half]
 
     def _with(self, name: str, edit: str) -> tuple[Seen, Integers]:
         """The whole device on the edited image, and what its tables say there."""
@@ -197,7 +204,8 @@ def edits(engine: Engine, seen: Seen, key: str) -> dict[str, Outcome]:
         return {}
     top = here.strongest()
     drawn = other(top, key)
-    out = {"deletion": here.bring(top, 0.0), "deletion_other": here.bring(drawn, 0.0)}
+    usual = np.zeros_like(here.said(top))
+    out = {"deletion": here.bring(top, usual), "deletion_other": here.bring(drawn, usual)}
     if there is not None:
         out["insertion"] = there.bring(top, here.said(top))
         out["insertion_other"] = there.bring(drawn, here.said(drawn))

@@ -8,7 +8,7 @@ no decision; they stand here to be laid beside the Shapley values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -20,23 +20,26 @@ from radiomicnet_md_training.augment import Batch
 STATED = {"glcm_DifferenceAverage": 15.24, "glcm_JointEnergy": 14.56, "lbp_Entropy": 11.49}  # percent, BUSI
 
 
-def importances(network: nn.Module, batch: Batch, loss: Callable[[Tensor, Batch], Tensor]) -> dict[str, float]:
-    """Percent of each value by name, over the cases of a batch; all 0 where no value reaches the loss.
+def importances(
+    network: nn.Module, batches: Iterable[Batch], loss: Callable[[Tensor, Batch], Tensor]
+) -> dict[str, float]:
+    """Percent of each value by name, over the cases of all batches; all 0 where no value reaches the loss.
 
     :param network: ``network(image, values, codes)`` whose first answer is the evidence (B, 1, h, w); runs as ``eval``
-    :param loss: of logits (B, 1, H, W) and the batch, as in training
+    :param loss: of logits (B, 1, H, W) and the batch, as in training: a mean over the cases
     """
     training = network.training
     network.eval()
-    values = batch.values.clone().requires_grad_()  # (B, 13), standardised
-    evidence = network(batch.images, values, batch.codes)[0].float()
-    size = batch.masks.shape[2:]
-    if evidence.shape[2:] != size:
-        evidence = functional.interpolate(evidence, size, mode="bilinear", align_corners=False)
-    (gradient,) = torch.autograd.grad(loss(evidence, batch), values, allow_unused=True)
+    each = torch.zeros(len(PAPER), dtype=torch.float64)
+    for batch in batches:
+        values = batch.values.clone().requires_grad_()  # (B, 13), standardised
+        evidence = network(batch.images, values, batch.codes)[0].float()
+        size = batch.masks.shape[2:]
+        if evidence.shape[2:] != size:
+            evidence = functional.interpolate(evidence, size, mode="bilinear", align_corners=False)
+        (gradient,) = torch.autograd.grad(loss(evidence, batch), values, allow_unused=True)
+        if gradient is not None:  # None of a network that does not read the values
+            each += len(values) * gradient.abs().double().sum(0)  # of the sum over cases, whatever the batch's size
     network.train(training)
-    if gradient is None:  # a network that does not read the values
-        return dict.fromkeys(PAPER, 0.0)
-    each = gradient.abs().double().mean(0)  # (13,)
     percent = (100 * each / each.sum().clamp(min=torch.finfo(torch.float64).tiny)).tolist()
     return dict(zip(PAPER, percent, strict=True))

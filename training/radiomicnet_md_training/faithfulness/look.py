@@ -10,7 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,19 +112,14 @@ def rechoose(engine: Engine, seen: Seen, logit: Integers) -> Mask:
 
 
 def spoken(engine: Engine, proposal: Proposal) -> Integers:
-    """What each name's tables say before any gate: int64 (names, h2, w2), 2**-TABLE_BITS.
-
-    It is the device's own attribution with every gate at one.
-    """
-    head = engine.head
-    open_gates = replace(head, gate=np.ones_like(head.gate))
-    silent = np.zeros((1, len(head.names) + 1, *proposal.codes.shape[1:]), dtype=np.int64)
-    return contributions.attribute(open_gates, silent, proposal.codes).contributions
+    """What each map's table says before its gate: int64 (maps, h2, w2), 2**-TABLE_BITS."""
+    return np.stack([engine.head.phi[m][codes] for m, codes in enumerate(proposal.codes)])
 
 
-def gates(contributed: Integers, said: Integers) -> Floats:
-    """Gates (names, h2, w2) in 2**-GATE_BITS as contribution / table value; NaN where the table says 0."""
-    return np.where(said != 0, contributed / np.where(said == 0, 1, said), np.nan)
+def gates(engine: Engine, proposal: Proposal) -> Integers:
+    """How far each map's gate is open, over all views: int64 (maps, h2, w2), 2**-GATE_BITS."""
+    maps = range(len(proposal.codes))
+    return np.stack([contributions.gate(engine.head, proposal.outputs, m) for m in maps])
 
 
 def cases(data: Dataset, index: Integers) -> list[Case]:

@@ -35,7 +35,7 @@ def _head(found: dict[str, Any]) -> str:
     return (
         "## Faithfulness\n\n"
         f"{summary['cases']} images, {summary['lesions']} of them with a lesion; what is usual was taken from "
-        f"{found['training_images']} training images. {found['notice'].capitalize()}."
+        f"{found['training_images']} training images (counted once a fold). {found['notice'].capitalize()}."
     )
 
 
@@ -52,7 +52,7 @@ def _pixels(found: dict[str, Any]) -> str:
         ("… the same, mean over images", _number(sure["band_mean"])),
         ("centred share of the logit's variance, mean over images", _number(share["mean"])),
         ("… smallest and largest", f"{_number(share['smallest'])} … {_number(share['largest'])}"),
-        ("largest mean of a name's table over training pixels, logits", _number(found["off_centre"])),
+        ("largest mean of a table over training pixels, logits", _number(found["off_centre"])),
     ]
     return "### The pixel layer\n\n" + _table(("measured", "found"), rows)
 
@@ -70,9 +70,9 @@ def _frozen(found: dict[str, Any]) -> str:
     rows = [(text, _number(image.get(key)), _number(training.get(key))) for key, text in texts.items()]
     return (
         "### Gates frozen\n\n"
-        "Each name's gate is replaced by one number, so that the tables alone tell pixels apart. What is lost against "
-        "1 is the gates' part in finding the lesion, which no table explains. Means over images with a lesion.\n\n"
-        + _table(("", "mean of the image", "mean of training"), rows)
+        "The gate of each name and scale is replaced by one number, so that the tables alone tell pixels apart. "
+        "What is lost against 1 is the gates' part in finding the lesion, which no table explains. Means over images "
+        "with a lesion.\n\n" + _table(("", "mean of the image", "mean of training"), rows)
     )
 
 
@@ -80,7 +80,8 @@ def _regions(found: dict[str, Any]) -> str:
     counts = found["summary"]["counterfactuals"]
     return (
         "### Counterfactuals of the region layer\n\n"
-        f"{counts['swaps']} times one named value of a recorded region was exchanged; after {counts['changed']} of "
+        f"{counts['swaps']} times one named value of a recorded region was exchanged, "
+        f"every value of every such region in {found['summary']['cases']} images; after {counts['changed']} of "
         f"them another set of regions was chosen. Scores other than foretold by the record: {counts['wrong_score']}. "
         f"Choices other than foretold: {counts['wrong_choice']}."
     )

@@ -5,9 +5,9 @@ Rules of this module:
 
 - Completeness is ``==`` on integers, pixel by pixel: the evidence comes from the torch path, the sum from the
   contributions that a record would hold. A pixel that differs is counted, never rounded away.
-- The share of the logit's variance is taken after each name's table value has been centred on training images here,
-  whatever the tables themselves say: a constant behind a gate earns no share.
-- A frozen gate is one number a name, so that the tables alone have to tell pixels apart.
+- The share of the logit's variance is taken after each map's table has been centred on training images here, whatever
+  the tables themselves say: a constant behind a gate earns no share.
+- A frozen gate is one number a map, so that the tables alone have to tell pixels apart.
 """
 
 from __future__ import annotations
@@ -29,26 +29,22 @@ BAND = 3  # pixels of the working grid on either side of the mask's border
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What each of the sixteen names says, and how far its gate is open, on the mean training pixel."""
+    """What each map's table says, and how far its gate is open, on the mean training pixel."""
 
-    said: Integers  # (names,) 2**-TABLE_BITS, rounded
-    gates: Floats  # (names,) 2**-GATE_BITS
+    said: Integers  # (maps,) 2**-TABLE_BITS, rounded
+    gates: Floats  # (maps,) 2**-GATE_BITS
 
 
 def usual(engine: Engine, training: Sequence[Case]) -> Usual:
-    """Means over all pixels of training images; a gate counts where its name says anything."""
-    names = len(engine.head.names)
-    said, pixels = np.zeros(names, dtype=np.int64), 0
-    opened, known = np.zeros(names), np.zeros(names, dtype=np.int64)
+    """Means over all pixels of training images."""
+    said, opened = (np.zeros(len(engine.head.phi), dtype=np.int64) for _ in range(2))
+    pixels = 0
     for case in training:
         proposal = engine.propose(case.grey)
-        tables = spoken(engine, proposal)
-        each = gates(proposal.evidence.contributions, tables)
-        said += tables.sum((1, 2))
-        pixels += tables[0].size
-        opened += np.nansum(each, (1, 2))
-        known += np.isfinite(each).sum((1, 2))
-    return Usual(np.rint(said / max(pixels, 1)).astype(np.int64), opened / np.maximum(known, 1))
+        said += spoken(engine, proposal).sum((1, 2))
+        opened += gates(engine, proposal).sum((1, 2))
+        pixels += proposal.evidence.logit.size
+    return Usual(np.rint(said / max(pixels, 1)).astype(np.int64), opened / max(pixels, 1))
 
 
 def unequal(engine: Engine, seen: Seen) -> int:
@@ -85,14 +81,12 @@ def certified(engine: Engine, seen: Seen) -> dict[str, int]:
 def centred_share(engine: Engine, seen: Seen, usual_said: Integers) -> float:
     """The part of the logit's variance over the image that deviations of the named values carry; 0 of a flat logit.
 
-    Cov(Σ gₖ (sₖ − usual sₖ), z) / Var(z), with sₖ what the tables of name k say. Of tables that are centred on the
+    Cov(Σ gₘ (sₘ − usual sₘ), z) / Var(z), with sₘ what the table of map m says. Of tables that are centred on the
     training images it is the share that a record states; of others, what the constants claim is taken off.
     """
     evidence = seen.proposal.evidence
-    opened = gates(evidence.contributions, spoken(engine, seen.proposal))
-    means = _mean(opened)[:, None, None]
-    constant = (np.where(np.isfinite(opened), opened, means) * usual_said[:, None, None]).sum(0)
-    return share(evidence.contributions.sum(0) - np.rint(constant).astype(np.int64), evidence.logit)
+    constant = np.tensordot(usual_said, gates(engine, seen.proposal), 1)  # (h2, w2), 2**-LOGIT_BITS
+    return share(evidence.contributions.sum(0) - constant, evidence.logit)
 
 
 def share(part: Integers, logit: Integers) -> float:
@@ -102,18 +96,17 @@ def share(part: Integers, logit: Integers) -> float:
 
 
 def frozen(engine: Engine, seen: Seen, constant: Floats | None, truth: NDArray[np.generic]) -> dict[str, float]:
-    """What is left of evidence and decision when every gate is one number a name.
+    """What is left of evidence and decision when every gate is one number a map.
 
-    :param constant: the gates (names,) in 2**-GATE_BITS; None for their means over this image
+    :param constant: the gates (maps,) in 2**-GATE_BITS; None for their means over this image
     :param truth: the lesion on the working grid (h, w)
     :returns: ``sign``, pixels of equal sign; ``correlation`` of the logits, and ``correlation_without_rest``;
         ``dice`` of the frozen decision with the decision; ``truth`` and ``truth_decided``, Dice with the truth of both
     """
     evidence = seen.proposal.evidence
-    said = spoken(engine, seen.proposal)
     if constant is None:
-        constant = _mean(gates(evidence.contributions, said))
-    named = engine.head.bias + np.tensordot(np.rint(constant).astype(np.int64), said, 1)
+        constant = gates(engine, seen.proposal).mean((1, 2))
+    named = engine.head.bias + np.tensordot(np.rint(constant).astype(np.int64), spoken(engine, seen.proposal), 1)
     logit = named + evidence.rest
     mask = rechoose(engine, seen, logit)
     return {
@@ -131,8 +124,3 @@ def correlation(one: NDArray[np.number], other: NDArray[np.number]) -> float:
     a, b = (x.ravel().astype(np.float64) - float(x.mean()) for x in (one, other))
     scale = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / scale if scale else 0.0
-
-
-def _mean(opened: Floats) -> Floats:
-    """Mean gate of each name (names, h2, w2) over the pixels where it is known; 0 where it never is."""
-    return np.asarray(np.nansum(opened, (1, 2)) / np.maximum(np.isfinite(opened).sum((1, 2)), 1))

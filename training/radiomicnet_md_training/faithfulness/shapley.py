@@ -117,6 +117,6 @@ class _Lesion:
         """Sum of the logit over the pixels for each row of ``told`` (B, 13): int64 (B,), 2**-LOGIT_BITS."""
         factors = [np.stack(gate) for gate in zip(*map(self._engine.factors, told), strict=True)]
         outputs = np.stack([decoder.run(factors)[:, :, down, across] for decoder, down, across in self._views])
-        outputs = outputs.transpose(0, 2, 1, 3)  # (views, names + 1, B, pixels)
+        outputs = outputs.transpose(0, 2, 1, 3)  # (views, maps + 1, B, pixels)
         codes = np.broadcast_to(self._codes[:, None], (len(self._codes), *outputs.shape[2:]))
         return np.asarray(contributions.attribute(self._engine.head, outputs, codes).logit.sum(1))

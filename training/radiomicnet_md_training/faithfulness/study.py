@@ -6,15 +6,19 @@ Rules of this module:
 - The same engine and cases give the same numbers; nothing is drawn at random, floats are rounded to six digits.
 - Every mean stands with the number of cases in it. A case without a region has no lesion to speak of and is left
   out of what speaks of lesions, and only of that.
-- Folds are measured with their own engines and joined afterwards.
+- Folds are measured with their own engines and joined afterwards. A fold that was measured is kept in its folder and
+  not measured again.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from scipy.stats import rankdata
@@ -23,13 +27,21 @@ from radiomicnet_md.decision import LOGIT_BITS
 from radiomicnet_md.engine import resample
 from radiomicnet_md.engine.program import TABLE_BITS
 from radiomicnet_md.engine.segment import Engine
-from radiomicnet_md_training.faithfulness import editing, pixel, regions, shapley
-from radiomicnet_md_training.faithfulness.look import HALF, Case, Mask, Seen, Told, look, usual_values
+from radiomicnet_md.errors import ConfigurationError
+from radiomicnet_md.model.network import PixelNetwork
+from radiomicnet_md_training import candidate, evaluate, harness, losses
+from radiomicnet_md_training.faithfulness import editing, gradients, pixel, regions, shapley
+from radiomicnet_md_training.faithfulness.look import HALF, Case, Integers, Mask, Seen, Told, look, usual_values
+from radiomicnet_md_training.faithfulness.look import cases as cases_at
 from radiomicnet_md_training.figures import NOTICE
+from radiomicnet_md_training.pixel import gather
 from radiomicnet_md_validation.metrics import dice
 
 log = logging.getLogger(__name__)
 EXACT = 20  # cases with a lesion that get the exact Shapley values of all thirteen
+USUAL = 64  # training images of a fold that say what is usual
+BATCH = 8
+KEPT = "faithfulness.json"
 KINDS = ("deletion", "deletion_other", "insertion", "insertion_other")
 Row = dict[str, Any]
 
@@ -54,6 +66,70 @@ def join(parts: Sequence[Row]) -> Row:
     """What several engines gave on cases of their own, as one: rows in order, summarised again."""
     rows = [row for part in parts for row in part["cases"]]
     return _whole(rows, sum(part["training_images"] for part in parts), max(part["off_centre"] for part in parts))
+
+
+def of_row(row: harness.Row, seed: int, exact: int = EXACT, cases_per_fold: int | None = None) -> Row:
+    """Measure an evaluated row: each fold's own engine on cases that it left out; resumable fold by fold.
+
+    A fold's engine has the region tables that answer the fold in ``cases.csv``, found without it.
+
+    :param exact: cases with a lesion that get all 8,192 coalitions, shared out over the folds
+    :param cases_per_fold: how many of the held-out cases, evenly spread; all where None
+    :returns: as :func:`join`, with ``seed`` and ``gradients``: percent by value, mean over the folds
+    :raises ConfigurationError: E-ROW-TABLES, where the row is not evaluated or has no region layer
+    """
+    units = [unit for unit in row.units() if unit.seed == seed]
+    try:
+        tables = evaluate.tables(row, seed).folds
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            "E-ROW-TABLES",
+            f"no region tables were fitted to the folds of {row.recipe.name}, seed {seed}",
+            remedy="evaluate a recipe with network kind `locked` and a `region` part first",
+        ) from error
+    parts: list[Row] = []
+    for unit in units:
+        share = exact * (unit.fold + 1) // len(units) - exact * unit.fold // len(units)
+        digest = hashlib.sha256(candidate.as_json(tables[unit.fold])).hexdigest()
+        asked = {"run": row.digest, "tables_sha256": digest, "exact": share, "cases_per_fold": cases_per_fold}
+        file = unit.folder(row.folder) / KEPT
+        part = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"asked": None}
+        if part["asked"] != asked:
+            part = {"asked": asked, **_fold(row, unit, tables[unit.fold], share, cases_per_fold)}
+            _keep(file, part)
+        parts.append(part)
+    mean = {name: _mean([part["gradients"][name] for part in parts]) for name in parts[0]["gradients"]}
+    return {"seed": seed, **join(parts), "gradients": _rounded(mean)}
+
+
+def store(found: Row, results: Path) -> None:
+    """Write what :func:`of_row` found to ``results/faithfulness.json``, from which the results page is made."""
+    results.mkdir(parents=True, exist_ok=True)
+    _keep(results / KEPT, found)
+
+
+def _fold(row: harness.Row, unit: harness.Unit, tables: Row, exact: int, count: int | None) -> Row:
+    prepared, held_out = row.prepared(unit), row.held_out(unit.fold)
+    chosen = _spread(held_out, len(held_out) if count is None else count)
+    network = cast("PixelNetwork", row.run(unit, prepared).network)  # no other has region tables
+    engine = Engine(candidate.files(network, prepared, row.recipe.measuring, tables))
+    training = cases_at(row.data, _spread(prepared.part, USUAL))
+    found = measure(engine, cases_at(row.data, chosen), training, exact)
+    batches = (gather(prepared, chosen[start : start + BATCH]) for start in range(0, len(chosen), BATCH))
+    percent = gradients.importances(network, batches, lambda z, batch: losses.of(row.recipe.optimiser, z, batch))
+    return {**found, "gradients": _rounded(percent)}
+
+
+def _spread(index: Integers, count: int) -> Integers:
+    """``count`` of the cases, evenly spread over all; all where there are no more."""
+    count = min(count, len(index))
+    return index[np.arange(count) * len(index) // max(count, 1)]
+
+
+def _keep(file: Path, content: Row) -> None:
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    partial.replace(file)
 
 
 def _whole(rows: list[Row], training_images: int, off_centre: float) -> Row:
