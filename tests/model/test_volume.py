@@ -74,7 +74,7 @@ def test_evidence_on_a_volume_is_the_bias_the_named_terms_and_the_capped_rest() 
         for d, y, x in ((0, 0, 0), (3, 9, 5), (7, 15, 7), (4, 2, 1)):
             gates = 2 / (1 + torch.exp(-(weight @ features[0, :, d, y, x] + bias)))[:-1]
             terms = [
-                gates[k] * sum(tables[s * NAMES + k, told[0, s * NAMES + k, d, y, x].long()] for s in range(SCALES))
+                sum(gates[m] * tables[m, told[0, m, d, y, x].long()] for m in range(k, SCALES * NAMES, NAMES))
                 for k in range(NAMES)
             ]
             spoke |= {float(term) for term in terms}
