@@ -67,8 +67,6 @@ class AdditiveHead(nn.Module):
         """Build gates, tables and bias; codes are ordered by scale, then name. ρ may be 0 (no rest) or infinite."""
         super().__init__()
         self.rho = rho
-        self.names = names
-        self.scales = scales
         self.gate = nn.Conv2d(channels, names * scales + 1, 1)
         self.knots = nn.Parameter(0.05 * torch.randn(names * scales, KNOTS))
         self.bias = nn.Parameter(torch.tensor(-1.0))
