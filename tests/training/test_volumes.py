@@ -103,7 +103,7 @@ def test_a_run_learns_scores_every_open_case_and_never_opens_test(data: Path, tm
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, calls, follow = recipe_file(tmp_path / "r.yaml", epochs=3), [], volumes._follow
+    recipe, calls, follow = recipe_file(tmp_path / "r.yaml", epochs=3), [], volumes.follow
     volumes.run(recipe, data, tmp_path / "whole")
 
     def interrupt(*arguments: Any) -> None:  # noqa: ANN401
@@ -113,7 +113,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         follow(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(volumes, "_follow", interrupt)
+        patch.setattr(volumes, "follow", interrupt)
         with pytest.raises(KeyboardInterrupt):
             volumes.run(recipe, data, tmp_path / "torn")
     volumes.run(recipe, data, tmp_path / "torn")

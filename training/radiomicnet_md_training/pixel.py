@@ -133,7 +133,7 @@ def train(prepared: Prepared, held_out: NDArray[np.int64], job: Job) -> Run:
             chosen = index[order[step * settings.batch : (step + 1) * settings.batch]]
             total += _step(network, augment(gather(prepared, chosen), generator).to(target), optimiser, settings)
             schedule.step()
-            _follow(average, network, settings.average)
+            follow(average, network, settings.average)
         curve.loss.append(total / steps)
         curve.seconds += time.monotonic() - started
         if len(held_out) and ((epoch + 1) % LOOK_EVERY == 0 or epoch + 1 == settings.epochs):
@@ -243,7 +243,8 @@ def _step(network: nn.Module, batch: Batch, optimiser: torch.optim.Optimizer, se
 
 
 @torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
+def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
+    """Move the average a step towards the network: keep · average + (1 − keep) · network; counts are copied."""
     for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
         if mine.dtype.is_floating_point:
             mine.lerp_(theirs, 1 - keep)

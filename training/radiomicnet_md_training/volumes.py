@@ -34,7 +34,7 @@ from radiomicnet_md.model.volume import VolumeNetwork, as_plane
 from radiomicnet_md_training import losses
 from radiomicnet_md_training.figures import NOTICE
 from radiomicnet_md_training.harness import write_csv
-from radiomicnet_md_training.pixel import device
+from radiomicnet_md_training.pixel import device, follow
 from radiomicnet_md_training.volume_cases import (
     NOTHING,
     SPLITS,
@@ -185,7 +185,7 @@ def train(prepared: Prepared, recipe: Recipe, last: Path, mark: str) -> tuple[Vo
             chosen = index[order[step * settings.batch : (step + 1) * settings.batch]]
             total += _step(network, augment(gather(prepared, chosen), generator), optimiser, recipe)
             schedule.step()
-            _follow(average, network, settings.average)
+            follow(average, network, settings.average)
         state["loss"].append(total / steps)
         state["seconds"] += time.monotonic() - begun
         partial = last.with_suffix(".partial")
@@ -229,15 +229,6 @@ def _step(network: VolumeNetwork, batch: Batch, optimiser: torch.optim.Optimizer
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimiser.step()
     return float(loss.detach())
-
-
-@torch.no_grad()
-def _follow(average: VolumeNetwork, network: VolumeNetwork, keep: float) -> None:
-    for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mine.dtype.is_floating_point:
-            mine.lerp_(theirs, 1 - keep)
-        else:
-            mine.copy_(theirs)
 
 
 def decide(z: Tensor, values: list[int]) -> NDArray[np.uint8]:
