@@ -20,10 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from radiomicnet_md import phantom
+from radiomicnet_md.engine import resample
 from radiomicnet_md.engine.measure import Preprocessing
+from radiomicnet_md.engine.release import default_folder, open_release
+from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.model.network import Answer
 from radiomicnet_md_training import dataset, harness, networks, recipe
+from radiomicnet_md_training.faithfulness.look import Case, Seen, look
 from radiomicnet_md_training.prepare import Prepared, prepare
+from tests.training.twins import answered
 
 RECIPES = Path(__file__).resolve().parents[2] / "training" / "recipes"
 CASES = 9
@@ -132,3 +137,27 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """The shipped release's."""
+    return Engine.load(open_release(default_folder()))
+
+
+@pytest.fixture(scope="session")
+def lesion(engine: Engine) -> Case:
+    """A phantom with a lesion, of which the device chooses one region."""
+    return answered(engine)
+
+
+@pytest.fixture(scope="session")
+def seen(engine: Engine, lesion: Case) -> Seen:
+    """What the device sees in it."""
+    return look(engine, lesion.grey)
+
+
+@pytest.fixture(scope="session")
+def truth(lesion: Case, seen: Seen) -> np.ndarray:
+    """The lesion on the working grid."""
+    return resample.shrink(lesion.truth * np.uint8(255), *seen.mask.shape) > 127

@@ -14,41 +14,16 @@ from hypothesis import strategies as st
 
 from radiomicnet_md import phantom
 from radiomicnet_md.decision import Region
-from radiomicnet_md.engine import decide, record, resample
+from radiomicnet_md.engine import decide, record
 from radiomicnet_md.engine.program import GATE_BITS, STREAM, TABLE_BITS
-from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.radiomics.region import VALUE_NAMES
 from radiomicnet_md_training.dataset import Dataset
 from radiomicnet_md_training.faithfulness import editing, page, pixel, regions, study
 from radiomicnet_md_training.faithfulness.look import Case, Seen, cases, gates, look, spoken
-from tests.training.twins import answered, headed, steady
+from tests.training.twins import headed, steady
 
 CONSTANT = 100_000  # 2**-TABLE_BITS, about 98 logits
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    """The shipped release's."""
-    return Engine.load(open_release(default_folder()))
-
-
-@pytest.fixture(scope="module")
-def lesion(engine: Engine) -> Case:
-    """A phantom with a lesion, of which the device chooses one region."""
-    return answered(engine)
-
-
-@pytest.fixture(scope="module")
-def seen(engine: Engine, lesion: Case) -> Seen:
-    """What the device sees in it."""
-    return look(engine, lesion.grey)
-
-
-@pytest.fixture(scope="module")
-def truth(lesion: Case, seen: Seen) -> np.ndarray:
-    """The lesion on the working grid."""
-    return resample.shrink(lesion.truth * np.uint8(255), *seen.mask.shape) > 127
 
 
 @pytest.fixture(scope="module")

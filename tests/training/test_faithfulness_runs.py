@@ -16,40 +16,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from radiomicnet_md.decision import LOGIT_BITS
-from radiomicnet_md.engine import decide, record, resample
-from radiomicnet_md.engine.release import default_folder, open_release
+from radiomicnet_md.engine import decide, record
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.engine.torch_engine import TorchEngine
 from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.radiomics.definitions import NAMED, PAPER
 from radiomicnet_md_training.augment import Batch
 from radiomicnet_md_training.faithfulness import decoder, editing, gradients, shapley
-from radiomicnet_md_training.faithfulness.look import Case, Seen, Told, gates, look, usual_values
-from tests.training.twins import answered, headed, steady
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    """The shipped release's."""
-    return Engine.load(open_release(default_folder()))
-
-
-@pytest.fixture(scope="module")
-def lesion(engine: Engine) -> Case:
-    """A phantom with a lesion, of which the device chooses one region."""
-    return answered(engine)
-
-
-@pytest.fixture(scope="module")
-def seen(engine: Engine, lesion: Case) -> Seen:
-    """What the device sees in it."""
-    return look(engine, lesion.grey)
-
-
-@pytest.fixture(scope="module")
-def truth(lesion: Case, seen: Seen) -> np.ndarray:
-    """The lesion on the working grid."""
-    return resample.shrink(lesion.truth * np.uint8(255), *seen.mask.shape) > 127
+from radiomicnet_md_training.faithfulness.look import Seen, Told, gates, look, usual_values
+from tests.training.twins import headed, steady
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,8 @@ def evaluate(row: Row, data: Path) -> list[Line]:
     lines: list[Line] = []
     for unit in row.units():
         lines += _unit(row, unit, data)
-    if row.recipe.region is not None:
-        for seed in row.recipe.folds.seeds:
-            lines += _regions(row, seed, data)
+    for seed in row.recipe.folds.seeds:
+        lines += _regions(row, seed, data)
     write_csv(row.folder / "cases.csv", lines)
     return lines
 
@@ -104,7 +103,7 @@ def _unit(row: Row, unit: Unit, data: Path) -> list[Line]:
 
 
 def _regions(row: Row, seed: int, data: Path) -> list[Line]:
-    """Lines of the region layer's decisions over all folds of a seed; kept, with the tables, for the next call."""
+    """Lines of the region layer's decisions, if there is one, over all folds of a seed; kept, with the tables."""
     if row.recipe.region is None:
         return []
     kept = _kept(row, seed)
