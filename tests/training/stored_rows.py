@@ -61,7 +61,7 @@ def judged(error: float) -> dict[str, Any]:
     return {"pixels": 500, **errors, "equal_width_rows": rows, "equal_mass_rows": rows}
 
 
-def store(folder: Path, name: str, told: Lines, base: str = "locked") -> None:
+def store(folder: Path, name: str, told: Lines, base: str = "locked", folds: int = FOLDS) -> None:
     """A stored row as ``evaluate --results`` leaves it."""
     at = folder / name
     at.mkdir(parents=True)
@@ -70,7 +70,7 @@ def store(folder: Path, name: str, told: Lines, base: str = "locked") -> None:
     settings |= {"name": name, "folds": {"count": FOLDS, "seeds": seeds}}
     settings["network"] = {"kind": base, "options": {"rho": 0.0} if name == "rho-0" else {}}
     settings["region"] = settings["region"] if "named" in {line["decision"] for line in told} else None
-    units = [(seed, fold) for seed in seeds for fold in range(FOLDS)]
+    units = [(seed, fold) for seed in seeds for fold in range(folds)]
     about = {"seconds": 90.0, "device": "cpu", "machine": "x86_64", "code_sha256": "c" * 64}
     run = {
         "recipe": settings,
@@ -81,12 +81,12 @@ def store(folder: Path, name: str, told: Lines, base: str = "locked") -> None:
         "units": [{"seed": seed, "fold": fold, **about} for seed, fold in units],
     }
     scaled = {region: {"before": judged(0.02), "after": judged(0.004)} for region in ("pooled", "band")}
-    folds = [{"fold": fold, "temperature": 1.1, "at_limit": False} for fold in range(FOLDS)]
+    temperatures = [{"fold": fold, "temperature": 1.1, "at_limit": False} for fold in range(folds)]
     calibration = {
         "bins": 15,
         "band_pixels": 5.0,
         "cases": CASES,
-        "seeds": [{"seed": seed, "temperature": 1.1, "folds": folds, **scaled} for seed in seeds],
+        "seeds": [{"seed": seed, "temperature": 1.1, "folds": temperatures, **scaled} for seed in seeds],
     }
     (at / "run.json").write_text(json.dumps(run))
     (at / "calibration.json").write_text(json.dumps(calibration))

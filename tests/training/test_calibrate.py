@@ -96,6 +96,15 @@ def test_a_folds_temperature_does_not_change_with_its_own_cases(tmp_path: Path) 
     assert after[2] != before[2]
 
 
+@pytest.mark.verifies("SRS-MOD-007", "SRS-MOD-011")
+def test_a_row_of_one_fold_is_not_corrected_by_its_own_cases(tmp_path: Path) -> None:
+    row = made(tmp_path)
+    settings = row.recipe.model_copy(update={"folds": recipe.Folds(count=FOLDS, seeds=(1,), first=1)})
+    (seed,) = calibrate(replace(row, recipe=settings))["seeds"]
+    assert seed["folds"] == [{"fold": 0, "temperature": 1.0, "at_limit": False}]
+    assert seed["pooled"]["after"] == seed["pooled"]["before"]
+
+
 @pytest.mark.verifies("SRS-MOD-007", "SRS-MOD-012")
 def test_it_is_the_same_text_again_and_what_the_page_reads(tmp_path: Path) -> None:
     texts = [json.dumps(calibrate(made(tmp_path / str(i))), allow_nan=False) for i in (1, 2)]

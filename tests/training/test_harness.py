@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
-from radiomicnet_md_training import harness, networks, pixel, recipe
+from radiomicnet_md_training import evaluate, harness, networks, pixel, recipe
 from radiomicnet_md_training.__main__ import main
 from radiomicnet_md_training.prepare import Prepared
 
@@ -156,6 +157,45 @@ def test_units_leave_out_every_case_once_and_train_on_no_duplicate_of_it(
     assert not set(groups[part]) & set(groups[row.held_out(unit.fold)])
     assert len(row.held_out(harness.WHOLE)) == 0
     assert harness.Unit(1, harness.WHOLE).folder(row.folder).name == "whole"
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+def test_a_row_may_run_its_first_folds_alone_and_only_a_leaking_one_parts_duplicates(
+    phantoms: Path, write_recipe: Write, small: str, tmp_path: Path
+) -> None:
+    whole = harness.open_row(write_recipe(small), phantoms, tmp_path / "whole")
+    first = harness.open_row(write_recipe(small, folds={"count": 3, "seeds": [1], "first": 1}), phantoms, tmp_path)
+    assert first.units() == whole.units()[:1]
+    assert np.array_equal(first.held_out(0), whole.held_out(0))
+    assert first.digest == whole.digest
+    folds = {"count": 3, "seeds": [1], "grouped": False}
+    leaking = harness.open_row(write_recipe(small, folds=folds, name="leaking-short"), phantoms, tmp_path)
+    groups = np.array(leaking.data.groups)
+    parted = [
+        set(groups[leaking.held_out(f)]) & set(groups[leaking.prepared(u).part]) for f, u in enumerate(leaking.units())
+    ]
+    assert any(parted)
+    assert sorted(np.concatenate([leaking.held_out(f) for f in range(3)]).tolist()) == list(range(9))
+
+
+@pytest.mark.verifies("SRS-MOD-009")
+def test_a_shrunk_row_sees_means_of_its_pixels_and_answers_on_the_working_grid(
+    phantoms: Path, write_recipe: Write, small: str, tmp_path: Path
+) -> None:
+    row = harness.open_row(write_recipe(small, shrink=2, region=None), phantoms, tmp_path)
+    unit = row.units()[0]
+    prepared, index = row.prepared(unit), row.held_out(0)
+    batch, whole = pixel.gather(prepared, index), pixel.gather(dataclasses.replace(prepared, shrink=1), index)
+    for mine, theirs in ((batch.images, whole.images), (batch.masks, whole.masks)):
+        assert mine.shape[-1] == theirs.shape[-1] // 2
+        blocks = theirs.reshape(*theirs.shape[:2], mine.shape[2], 2, mine.shape[3], 2)
+        torch.testing.assert_close(mine, blocks.mean((3, 5)))
+    assert batch.codes.shape[-1] == batch.images.shape[-1] // 2
+    assert torch.equal(batch.valid > 0, functional.max_pool2d(whole.valid, 2) > 0)
+    harness.train_unit(row, unit)
+    lines = evaluate._unit(row, unit, phantoms)
+    assert {line["decision"] for line in lines} == {"one view", "two views"}
+    assert len(lines) == 2 * len(index)
 
 
 @pytest.mark.verifies("SRS-MOD-003")

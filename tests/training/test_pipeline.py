@@ -57,7 +57,14 @@ def test_the_card_counts_every_held_out_case_as_the_stored_row_does(built: Path)
 @pytest.mark.verifies("SRS-MOD-012")
 def test_the_stored_row_is_enough_for_the_page(built: Path, tmp_path: Path) -> None:
     assert main(["tables", str(built / "results"), "--out", str(tmp_path)]) == 0
-    assert "not clinical evidence" in (tmp_path / "results.md").read_text()
+    made = (tmp_path / "results.md").read_text()
+    assert "not clinical evidence" in made
+    kept = json.loads((built / "results" / "locked" / "tables.json").read_text())
+    assert [len(kept["pixel"]), len(kept["pixel"][0]), len(kept["pixel"][0][0])] == [3, 32, 64]
+    assert len(kept["region_folds"]) == 3
+    for name in ("tables-pixel", "tables-region"):
+        assert (tmp_path / "results" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert made.count(f"](results/{name}.png)") == 1
 
 
 @pytest.mark.verifies("SRS-CLI-004")

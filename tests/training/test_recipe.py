@@ -12,10 +12,16 @@ import yaml
 from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md_training import recipe
 from radiomicnet_md_training.recipe import Recipe
+from radiomicnet_md_training.results import known
 
 RECIPES = Path(__file__).resolve().parents[2] / "training" / "recipes"
 LOCKED = RECIPES / "locked.yaml"
 ROWS = sorted(file for file in RECIPES.glob("*.yaml") if file.stem != "hippocampus")  # that one is read by `volumes`
+
+
+def small(file: Path) -> bool:
+    """Whether a recipe is of the small setting."""
+    return file.stem.startswith(known.SMALL)
 
 
 def write(at: Path, text: str, name: str = "mine.yaml") -> Path:
@@ -52,6 +58,11 @@ def test_an_unknown_key_is_refused(part: str, tmp_path: Path) -> None:
         "base: locked.yaml\noptimiser: {epochs: 0}",
         "base: locked.yaml\noptimiser: {batch: 0}",
         "base: locked.yaml\nfolds: {count: 1}",
+        "base: locked.yaml\nfolds: {first: 0}",
+        "base: locked.yaml\nfolds: {first: 6}",
+        "base: locked.yaml\nfolds: {grouped: false}",
+        "base: locked.yaml\nname: leaking-locked",
+        "base: locked.yaml\nshrink: 3",
     ],
 )
 def test_what_is_no_recipe_is_refused(text: str, tmp_path: Path) -> None:
@@ -105,12 +116,15 @@ BEFORE: list[dict[str, Any]] = [
     {"network": {"start": "other"}},
     {"folds": {"count": 4}},
     {"preprocessing": {"shift": 3}},
+    {"shrink": 2},
+    {"name": "leaking-x", "folds": {"grouped": False}},
 ]
 AFTER: list[dict[str, Any]] = [
     {"preprocessing": {"mirrored": False}},
     {"region": None},
     {"region": {"rounds": 5}},
     {"folds": {"seeds": [1, 2, 3]}},
+    {"folds": {"first": 2}},
     {"name": "other"},
     {"version": "9.9.9"},
 ]
@@ -141,7 +155,9 @@ def test_what_comes_after_a_training_does_not_change_its_digest(change: dict[str
 @pytest.mark.verifies("SRS-MOD-009")
 @pytest.mark.parametrize("file", ROWS, ids=lambda file: file.stem)
 def test_rows_share_folds_epochs_and_measuring(file: Path) -> None:
-    row, locked = recipe.read(file)[0], recipe.read(LOCKED)[0]
+    row, locked = recipe.read(file)[0], recipe.read(RECIPES / f"{known.SMALL * small(file)}locked.yaml")[0]
+    assert row.shrink == locked.shrink
+    assert row.folds.first == locked.folds.first or not row.folds.grouped
     assert row.measuring == locked.measuring
     assert row.folds.count == locked.folds.count
     assert row.optimiser.average == locked.optimiser.average
@@ -153,3 +169,9 @@ def test_rows_share_folds_epochs_and_measuring(file: Path) -> None:
 def test_no_two_rows_have_one_name() -> None:
     names = [recipe.read(file)[0].name for file in ROWS]
     assert len(set(names)) == len(names) >= 4
+
+
+@pytest.mark.verifies("SRS-MOD-012")
+@pytest.mark.parametrize("name", known.PLANNED)
+def test_every_planned_row_has_a_recipe_of_its_name(name: str) -> None:
+    assert recipe.read(RECIPES / f"{name}.yaml")[0].name == name

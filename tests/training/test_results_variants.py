@@ -68,6 +68,24 @@ def test_ablations_stand_beside_the_row_that_they_vary(stored: Path) -> None:
 
 
 @pytest.mark.verifies("SRS-MOD-012")
+def test_the_small_setting_stands_apart_and_is_compared_within_itself(stored: Path) -> None:
+    two = ("one view", "two views")
+    for name, level in (("locked", 0.6), ("paper", 0.55), ("paper-no-gate", 0.5)):
+        store(stored, f"small-{name}", [line for line in lines(level, two, (1,)) if line["fold"] == 0], folds=1)
+    rows = read.rows(stored)
+    made = text(stored)
+    compared = made.split("DSC of the first − DSC of the second on the same lesions.", 1)[1].split("\n## ", 1)[0]
+    told = [line.strip("| ").split(" | ")[:3] for line in compared.splitlines() if line.startswith("| `small-")]
+    assert [row[:2] for row in told] == [
+        ["`small-paper`", "`small-locked`"],
+        ["`small-paper-no-gate`", "`small-paper`"],
+    ]
+    one, whole = (summary.cases(rows[f"small-{name}"], "two views") for name in ("paper-no-gate", "paper"))
+    assert told[1][2] == words.interval(summary.difference(one, whole), signed=True)
+    assert list(page.main_rows(rows)) == ["locked", "paper", "unet"]
+
+
+@pytest.mark.verifies("SRS-MOD-012")
 def test_scores_are_averaged_over_seeds_before_cases(stored: Path) -> None:
     rows = read.rows(stored)
     both = summary.cases(rows["paper"], "two views")

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radiomicnet_md.errors import ConfigurationError, InputError, Problem
+from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md_training import augment, dataset, losses, networks, pixel, recipe
 from radiomicnet_md_training.prepare import QUANTILES, Prepared, prepare, quantiles
 
@@ -180,6 +181,49 @@ def test_a_networks_tables_are_centred_on_the_part(prepared: Prepared) -> None:
     usual = torch.from_numpy(prepared.usual).float()
     assert torch.allclose(usual.sum(1), torch.ones(len(usual)))
     assert torch.allclose((network.head.tables()[:, :64] * usual).sum(1), torch.zeros(len(usual)), atol=1e-5)
+
+
+@pytest.mark.verifies("SRS-MOD-009")
+@pytest.mark.parametrize(
+    ("options", "silent"),
+    [
+        ({"without": ["glcm_"]}, range(5)),
+        ({"without": ["lbp_", "firstorder_"]}, range(5, 13)),
+        ({"scales": [1]}, range(16)),
+    ],
+)
+def test_what_an_ablation_leaves_out_stays_silent_while_the_rest_learns(
+    options: dict[str, object], silent: range, prepared: Prepared
+) -> None:
+    network = networks.build("locked", options, prepared)
+    names = len(NAMED) if "scales" not in options else 2 * len(NAMED)
+    left_out = [m for m in range(2 * len(NAMED)) if m % names in silent]
+    assert len(left_out) == len(silent) * 2 * len(NAMED) // names
+    stepped(network, prepared)
+    tables = network.head.tables().detach()
+    assert [m for m in range(len(tables)) if not tables[m].any()] == left_out
+
+
+@pytest.mark.verifies("SRS-MOD-009")
+def test_a_network_without_gates_adds_its_tables_as_they_are(prepared: Prepared) -> None:
+    network = networks.build("locked", {"gated": False}, prepared)
+    gates = network.head.gate.weight.clone()
+    stepped(network, prepared)
+    assert not network.head.gate.weight[:-1].any()
+    assert not network.head.gate.bias[:-1].any()
+    assert not torch.equal(network.head.gate.weight[-1], gates[-1])  # the rest learns
+
+
+def stepped(network: torch.nn.Module, prepared: Prepared) -> None:
+    """A step of training that would move every weight."""
+    batch = pixel.gather(prepared, np.arange(3))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
+    losses.overlap(
+        pixel.to_grid(network(batch.images, batch.values, batch.codes).evidence, batch.masks.shape[-1]),
+        batch.masks,
+        batch.valid,
+    ).backward()
+    optimiser.step()
 
 
 @pytest.mark.verifies("SRS-MOD-003")

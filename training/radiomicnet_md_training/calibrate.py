@@ -5,14 +5,15 @@ Rules of this module:
 
 - What is judged is σ(z / T) at every pixel of the image's content on the working grid; z is the two views' mean.
 - A temperature never saw the fold that it corrects: fold f gets the T with the least log loss on the other folds of
-  the same seed. Training never sees it.
+  the same seed, or 1 in a row of one fold. Training never sees it.
 - The same evidence gives the same numbers. Errors, probabilities and temperatures are rounded to :data:`DIGITS`.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from scipy import special
 from radiomicnet_md.errors import InputError
 from radiomicnet_md_training import pixel
 from radiomicnet_md_training.harness import Row, Unit
-from radiomicnet_md_validation.calibration import BAND, BINS, Bin, Case, Pool, band, ece, temperature
+from radiomicnet_md_validation.calibration import BAND, BINS, Bin, Case, Pool, Temperature, band, ece, temperature
 
 DIGITS = 6  # decimal places
 HALF = 127  # a pixel is lesion where more than half of it is covered
@@ -51,7 +52,7 @@ def calibrate(row: Row) -> dict[str, Any]:
 
 def _seed(row: Row, seed: int) -> dict[str, Any]:
     parts = {unit.fold: _cases(row, unit) for unit in row.units() if unit.seed == seed}
-    fitted = {fold: temperature(_others(parts, fold)) for fold in parts}
+    fitted = {fold: _fitted(_others(parts, fold)) for fold in parts}
     whole = temperature(_others(parts, None))
     scaled: list[Case] = [
         (logits / np.float32(fitted[fold].value), truth) for fold, part in parts.items() for logits, truth in part
@@ -72,6 +73,11 @@ def _seed(row: Row, seed: int) -> dict[str, Any]:
             for region in ("pooled", "band")
         },
     }
+
+
+def _fitted(others: Sequence[Case]) -> Temperature:
+    """The temperature by the other folds' cases; a row of one fold has none, and its logits stay as they are."""
+    return temperature(others) if others else Temperature(1.0, math.nan, math.nan, 0, at_limit=False)
 
 
 def _cases(row: Row, unit: Unit) -> list[Case]:

@@ -86,7 +86,7 @@ def _unit(row: Row, unit: Unit, data: Path) -> list[Line]:
     for decision, z in views.items():
         logits = torch.from_numpy(z)[:, None]
         found = pixel.to_grid(logits, side)[:, 0].numpy() >= 0
-        half = functional.avg_pool2d(logits, 2 * logits.shape[-1] // side)[:, 0].numpy()
+        half = functional.interpolate(logits, size=side // 2, mode="area")[:, 0].numpy()
         for i, case in enumerate(held_out.tolist()):
             rows, columns = row.data.sizes[case]
             highest = np.sort(half[i, : rows // 2, : columns // 2].ravel())[-HIGHEST:]

@@ -14,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def alone(names: list[str]) -> list[str]:
+    """Every case as a group of its own: duplicates may then stand in two parts, which leaks."""
+    return [f"alone {name}" for name in names]
+
+
 def split(groups: list[str], lesion: NDArray[np.bool_], count: int) -> list[NDArray[np.int64]]:
     """Indices of ``count`` parts; ``groups`` and ``lesion`` hold one entry a case."""
     members: dict[str, list[int]] = defaultdict(list)

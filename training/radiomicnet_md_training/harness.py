@@ -20,7 +20,7 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +69,18 @@ class Row:
         """The cases that a fold leaves out; none for :data:`WHOLE`."""
         if fold == WHOLE:
             return np.zeros(0, dtype=np.int64)
-        return folds.split(self.data.groups, self.data.lesion, self.recipe.folds.count)[fold]
+        groups = self.data.groups if self.recipe.folds.grouped else folds.alone(self.data.names)
+        return folds.split(groups, self.data.lesion, self.recipe.folds.count)[fold]
 
     def units(self) -> list[Unit]:
         """All units of the row, one seed after the other."""
-        return [Unit(seed, fold) for seed in self.recipe.folds.seeds for fold in range(self.recipe.folds.count)]
+        count = self.recipe.folds.first or self.recipe.folds.count
+        return [Unit(seed, fold) for seed in self.recipe.folds.seeds for fold in range(count)]
 
     def prepared(self, unit: Unit) -> Prepared:
         """The data as the unit's training part sees it."""
         part = np.setdiff1d(np.arange(len(self.data.names)), self.held_out(unit.fold))
-        return prepare(self.data, part, self.recipe.measuring)
+        return replace(prepare(self.data, part, self.recipe.measuring), shrink=self.recipe.shrink)
 
     def run(self, unit: Unit, prepared: Prepared) -> pixel.Run:
         """Train a unit, or go on, or take what is finished."""

@@ -7,7 +7,7 @@ Every network is called as ``network(image, values, codes)`` and gives an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,33 @@ def build(kind: str, options: dict[str, Any], prepared: Prepared) -> nn.Module:
     return builders[kind](prepared, **options)
 
 
-def _locked(prepared: Prepared, rho: float = RHO) -> nn.Module:
-    network = PixelNetwork(len(PAPER), len(NAMED), prepared.codes.shape[1] // len(NAMED), rho)
+def _locked(
+    prepared: Prepared, rho: float = RHO, *, gated: bool = True, without: Sequence[str] = (), scales: Sequence[int] = ()
+) -> nn.Module:
+    """Ablations: all gates 1; without the maps whose names begin so; with some of the scales alone (0, 1, …)."""
+    many = prepared.codes.shape[1] // len(NAMED)
+    network = PixelNetwork(len(PAPER), len(NAMED), many, rho)
     network.head.usual.copy_(torch.from_numpy(prepared.usual))
     with torch.no_grad():
         network.head.knots.copy_(network.head.at_knots(torch.from_numpy(evidence_tables(prepared)).float()) / SHRINKAGE)
+    silent = [
+        name.startswith(tuple(without)) or (bool(scales) and scale not in scales)
+        for scale in range(many)
+        for name in NAMED
+    ]
+    _silence(network.head.knots, silent)
+    if not gated:  # a gate is 2 σ(0) = 1 everywhere; the last row is the rest
+        for part in network.head.gate.parameters():
+            _silence(part, [True] * len(silent) + [False])
     return network
+
+
+def _silence(part: nn.Parameter, rows: Sequence[bool]) -> None:
+    """Set some rows of a parameter to 0, where they stay."""
+    silent = torch.tensor(rows).view(-1, *[1] * (part.ndim - 1))
+    with torch.no_grad():
+        part.masked_fill_(silent, 0)
+    part.register_hook(lambda gradient: gradient.masked_fill(silent.to(gradient.device), 0))  # type: ignore[no-untyped-call]
 
 
 def evidence_tables(prepared: Prepared) -> NDArray[np.float64]:

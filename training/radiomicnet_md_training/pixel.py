@@ -74,12 +74,13 @@ def gather(prepared: Prepared, index: NDArray[np.int64]) -> Batch:
     valid = torch.zeros(len(index), 1, *images.shape[2:])
     for i, (rows, columns) in enumerate(data.sizes[index]):
         valid[i, :, :rows, :columns] = 1
+    shrink = prepared.shrink
     return Batch(
-        images,
-        torch.from_numpy(data.masks[index]).float()[:, None] / 255,
-        valid,
+        functional.avg_pool2d(images, shrink),
+        functional.avg_pool2d(torch.from_numpy(data.masks[index]).float()[:, None] / 255, shrink),
+        functional.avg_pool2d(valid, shrink).ceil(),
         torch.from_numpy(prepared.standardised()[index]).float(),
-        torch.from_numpy(prepared.codes[index]),
+        torch.from_numpy(np.ascontiguousarray(prepared.codes[index, :, ::shrink, ::shrink])),
         torch.from_numpy(prepared.contrast()[index]).float(),
     )
 
@@ -273,7 +274,7 @@ def evidence(
         batch = gather(prepared, chosen).to(target)
         z = network(batch.images, batch.values, batch.codes).evidence[:, 0].float()
         if mirrored:
-            sizes = prepared.data.sizes[chosen]
+            sizes = -(-prepared.data.sizes[chosen] // prepared.shrink)
             codes = mirror(batch.codes, (sizes + 1) // 2)
             turned = network(mirror(batch.images, sizes), batch.values, codes).evidence[:, 0].float()
             step = batch.images.shape[-1] // z.shape[-1]

@@ -31,6 +31,7 @@ class Prepared:
     usual: NDArray[np.float64]  # (M, 64): how often each code occurs in the part
     mean: NDArray[np.float64]  # (13,) over the part
     deviation: NDArray[np.float64]  # (13,)
+    shrink: int = 1  # pixels of the working grid, a side, that the network sees as one
 
     def standardised(self) -> NDArray[np.float64]:
         """The thirteen values as the gates see them, clipped to ±4."""

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from radiomicnet_md.engine.measure import Preprocessing
 from radiomicnet_md.errors import ConfigurationError
+
+LEAKING = "leaking-"  # begins the name of a row in which duplicates stand on both sides
 
 
 class _Part(BaseModel):
@@ -49,6 +51,15 @@ class Folds(_Part):
 
     count: int = Field(ge=2)
     seeds: tuple[int, ...]
+    first: int | None = Field(default=None, ge=1)  # only so many of them are run; None: all
+    grouped: bool = True  # by duplicate group; False is the paper's protocol, which leaks
+
+    @model_validator(mode="after")
+    def _exist(self) -> Folds:
+        if self.first is not None and self.first > self.count:
+            message = f"of {self.count} folds the first {self.first} cannot be run"
+            raise ValueError(message)
+        return self
 
 
 class Region(_Part):
@@ -79,8 +90,16 @@ class Recipe(_Part):
     network: Network
     optimiser: Optimiser
     folds: Folds
+    shrink: Literal[1, 2] = 1  # 2: the network sees half the working grid, where all rows are to be affordable
     region: Region | None = None  # the region layer of preset `locked`
     card: Card | None = None  # of a release; a row of the results has none
+
+    @model_validator(mode="after")
+    def _says_that_it_leaks(self) -> Recipe:
+        if self.folds.grouped == self.name.startswith(LEAKING):
+            message = f"a row is called {LEAKING}… if, and only if, its folds are not by duplicate group"
+            raise ValueError(message)
+        return self
 
     @property
     def measuring(self) -> Preprocessing:
@@ -89,12 +108,16 @@ class Recipe(_Part):
 
     def training_sha256(self) -> str:
         """Digest of what a training depends on; what comes after it (views, region tables) may change without it."""
-        read = {
+        read: dict[str, Any] = {
             "preprocessing": {k: v for k, v in self.preprocessing.items() if k != "mirrored"},
             "network": self.network.model_dump(mode="json", exclude_defaults=True),
             "optimiser": self.optimiser.model_dump(mode="json", exclude_defaults=True),
             "folds": self.folds.count,
         }
+        if not self.folds.grouped:
+            read["grouped"] = False
+        if self.shrink > 1:
+            read["shrink"] = self.shrink
         return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from radiomicnet_md.errors import ConfigurationError
-from radiomicnet_md_training.results import page, plots, read
+from radiomicnet_md_training.results import page, plots, read, shapes
 from radiomicnet_md_training.results.known import APART
 
 
@@ -28,7 +28,8 @@ def tables(results: Path, out: Path) -> None:
     read.same_cases(row for name, row in rows.items() if not name.startswith(tuple(APART)))
     for start in APART:
         read.same_cases(row for name, row in rows.items() if name.startswith(start))
-    pictures = plots.pictures(rows)
+    decided = read.measured(results / "locked" / read.TABLES)
+    pictures = plots.pictures(rows) | (shapes.pictures(decided) if decided is not None else {})
     stored = page.Stored(
         rows,
         read.not_run(results),

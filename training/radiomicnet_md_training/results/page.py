@@ -51,6 +51,7 @@ def page(stored: Stored) -> str:
         variants.ablations(stored.rows),
         variants.rho(stored.rows, stored.pictures),
         *(_apart(stored.rows, start) for start in known.APART),
+        variants.tables(stored.pictures),
         variants.faithfulness(stored.faithfulness),
         variants.volumes(stored.volumes),
         making.training(stored.rows, stored.pictures),
@@ -330,7 +331,8 @@ def _apart(rows: Mapping[str, Row], start: str) -> str:
     if not some:
         return ""
     heading, text = known.APART[start]
-    return f"## {heading}\n\n{text}\n\n" + table(_columns(some), _scores(some), texts=2)
+    compared = variants.small(some) if start == known.SMALL else ""
+    return f"## {heading}\n\n{text}\n\n" + table(_columns(some), _scores(some), texts=2) + compared
 
 
 def _picture(stored: Stored, file: str, text: str) -> str:

@@ -26,6 +26,7 @@ from radiomicnet_md.errors import ConfigurationError, InputError
 from radiomicnet_md_training.recipe import Recipe
 
 ONE_VIEW, TWO_VIEWS = "one view", "two views"  # of every row
+TABLES = "tables.json"  # what decides, of a row whose network has tables
 EXACT, NAMED, ORACLE = "exact", "named", "oracle"  # of every row with a region layer; it may have more
 
 

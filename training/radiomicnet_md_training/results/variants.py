@@ -37,6 +37,54 @@ def ablations(rows: Mapping[str, Row]) -> str:
     )
 
 
+def small(rows: Mapping[str, Row]) -> str:
+    """The rows of the small setting against its `locked`, and each variant against the row that it varies."""
+    against = {name: _whole(name, rows) for name in rows}
+    pairs = [
+        (f"`{name}`", summary.cases(rows[name], TWO_VIEWS), f"`{whole}`", summary.cases(rows[whole], TWO_VIEWS))
+        for name, whole in against.items()
+        if whole in rows and whole != name
+    ]
+    if not pairs:
+        return ""
+    lines = [
+        (
+            one.first,
+            one.second,
+            words.interval(one.mean, signed=True),
+            words.chance(one.ranked.p),
+            words.chance(one.adjusted),
+        )
+        for one in summary.contests(pairs)
+    ]
+    header = ("first", "second", "mean difference [95 %]", "Wilcoxon p", "Holm p")
+    return "\n\nDSC of the first − DSC of the second on the same lesions.\n\n" + table(header, lines, texts=2)
+
+
+def _whole(name: str, rows: Mapping[str, Row]) -> str:
+    """The longest row name that a variant's name begins with, or `locked` of the small setting."""
+    begun = [other for other in rows if name.startswith(f"{other}-")]
+    return max(begun, key=len, default=f"{known.SMALL}locked")
+
+
+def tables(pictures: Sequence[str]) -> str:
+    """The pictures of the tables that decide."""
+    told = {
+        "tables-pixel.png": "What each code of each map adds to the logit",
+        "tables-region.png": "What each value of a region adds to its predicted Dice",
+    }
+    some = [f"![{text}](results/{file})" for file, text in told.items() if file in pictures]
+    if not some:
+        return ""
+    return (
+        "## The tables that decide\n\n"
+        "Of `locked`. A logit is the sum of the pixel tables' values, each times its gate (0 … 2), and the capped "
+        "rest; a region's score is the sum of the region tables' values. Thin lines are single trainings, each without "
+        "one fold. Three region tables are held monotone: intensity step, border step, at the image border.\n\n"
+        + "\n\n".join(some)
+    )
+
+
 def _section(heading: str, lines: Sequence[Sequence[str]]) -> str:
     header = ("variant", "decision", "n", "mean DSC [95 %]", "difference to the whole [95 %]", "false regions")
     return f"{heading}\n\n" + table(header, lines, texts=2)
