@@ -83,6 +83,20 @@ _TEXTURE = tuple(
 )
 VALUES: tuple[ValueDefinition, ...] = (*_SHAPE, *_INTENSITY, *_TEXTURE)
 VALUE_NAMES: tuple[str, ...] = tuple(v.name for v in VALUES)
+GROUPS: dict[str, tuple[str, ...]] = {
+    "shape": tuple(v.name for v in _SHAPE),
+    "intensity": tuple(v.name for v in _INTENSITY),
+    **{
+        group: tuple(v.name for v in _TEXTURE if v.name.split(" ", 1)[1].startswith(start))
+        for group, start in (
+            ("co-occurrence", "glcm_"),
+            ("local binary patterns", "lbp_"),
+            ("local intensity", "firstorder_"),
+            ("surface", ("gradient_", "hessian_")),
+        )
+    },
+}
+"""Values that belong together; every value in one group."""
 
 Integers = NDArray[np.int64]
 _PI_4 = 51472  # 4π in 2**-12, rounded: round(4 * pi * 4096)

@@ -68,3 +68,16 @@ def test_the_real_table_gives_parts_that_are_even(data: Path) -> None:
     for kind in (lesion, ~lesion):
         held = [int(kind[part].sum()) for part in parts]
         assert max(held) - min(held) <= 2
+
+
+@given(CASES, st.floats(0.01, 1), st.floats(0.01, 1))
+def test_a_share_keeps_whole_groups_and_lies_within_a_larger_one(
+    cases: list[tuple[int, bool]], one: float, other: float
+) -> None:
+    groups = [f"g{group}" for group, _ in cases]
+    part = np.arange(len(cases))
+    less, more = (set(folds.some(groups, part, share).tolist()) for share in sorted((one, other)))
+    assert less <= more
+    assert not {groups[i] for i in less} & {groups[i] for i in set(part.tolist()) - less}
+    assert len({groups[i] for i in more}) == round(max(one, other) * len(set(groups)))
+    assert np.array_equal(folds.some(groups, part, 1.0), part)

@@ -21,7 +21,7 @@ ROWS = sorted(file for file in RECIPES.glob("*.yaml") if file.stem != "hippocamp
 
 def small(file: Path) -> bool:
     """Whether a recipe is of the small setting."""
-    return file.stem.startswith(known.SMALL)
+    return file.stem.startswith(tuple(known.APART))
 
 
 def write(at: Path, text: str, name: str = "mine.yaml") -> Path:
@@ -59,6 +59,8 @@ def test_an_unknown_key_is_refused(part: str, tmp_path: Path) -> None:
         "base: locked.yaml\noptimiser: {batch: 0}",
         "base: locked.yaml\nfolds: {count: 1}",
         "base: locked.yaml\nfolds: {first: 0}",
+        "base: locked.yaml\nfolds: {share: 0}",
+        "base: locked.yaml\nfolds: {share: 1.1}",
         "base: locked.yaml\nfolds: {first: 6}",
         "base: locked.yaml\nfolds: {grouped: false}",
         "base: locked.yaml\nname: leaking-locked",
@@ -117,6 +119,7 @@ BEFORE: list[dict[str, Any]] = [
     {"folds": {"count": 4}},
     {"preprocessing": {"shift": 3}},
     {"shrink": 2},
+    {"folds": {"share": 0.5}},
     {"name": "leaking-x", "folds": {"grouped": False}},
 ]
 AFTER: list[dict[str, Any]] = [
@@ -157,12 +160,12 @@ def test_what_comes_after_a_training_does_not_change_its_digest(change: dict[str
 def test_rows_share_folds_epochs_and_measuring(file: Path) -> None:
     row, locked = recipe.read(file)[0], recipe.read(RECIPES / f"{known.SMALL * small(file)}locked.yaml")[0]
     assert row.shrink == locked.shrink
-    assert row.folds.first == locked.folds.first or not row.folds.grouped
+    assert row.folds.first == locked.folds.first
     assert row.measuring == locked.measuring
     assert row.folds.count == locked.folds.count
     assert row.optimiser.average == locked.optimiser.average
     # A row that goes on from another's weights is a variation of it and no competitor.
-    assert row.network.start is not None or row.optimiser.epochs == locked.optimiser.epochs
+    assert row.network.start is not None or row.optimiser.epochs * row.folds.share == locked.optimiser.epochs
 
 
 @pytest.mark.verifies("SRS-MOD-009")

@@ -19,6 +19,13 @@ def alone(names: list[str]) -> list[str]:
     return [f"alone {name}" for name in names]
 
 
+def some(groups: list[str], part: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """A part's cases of the groups that come first by the hash of their names: a smaller share is part of a larger."""
+    present = sorted({groups[i] for i in part.tolist()}, key=lambda group: hashlib.sha256(group.encode()).hexdigest())
+    kept = set(present[: round(share * len(present))])
+    return np.array([i for i in part.tolist() if groups[i] in kept], dtype=np.int64)
+
+
 def split(groups: list[str], lesion: NDArray[np.bool_], count: int) -> list[NDArray[np.int64]]:
     """Indices of ``count`` parts; ``groups`` and ``lesion`` hold one entry a case."""
     members: dict[str, list[int]] = defaultdict(list)

@@ -80,6 +80,7 @@ class Row:
     def prepared(self, unit: Unit) -> Prepared:
         """The data as the unit's training part sees it."""
         part = np.setdiff1d(np.arange(len(self.data.names)), self.held_out(unit.fold))
+        part = folds.some(self.data.groups, part, self.recipe.folds.share)
         return replace(prepare(self.data, part, self.recipe.measuring), shrink=self.recipe.shrink)
 
     def run(self, unit: Unit, prepared: Prepared) -> pixel.Run:

@@ -52,6 +52,7 @@ class Folds(_Part):
     count: int = Field(ge=2)
     seeds: tuple[int, ...]
     first: int | None = Field(default=None, ge=1)  # only so many of them are run; None: all
+    share: float = Field(default=1.0, gt=0, le=1)  # of each training part's groups that is trained on
     grouped: bool = True  # by duplicate group; False is the paper's protocol, which leaks
 
     @model_validator(mode="after")
@@ -114,6 +115,8 @@ class Recipe(_Part):
             "optimiser": self.optimiser.model_dump(mode="json", exclude_defaults=True),
             "folds": self.folds.count,
         }
+        if self.folds.share < 1:
+            read["share"] = self.folds.share
         if not self.folds.grouped:
             read["grouped"] = False
         if self.shrink > 1:

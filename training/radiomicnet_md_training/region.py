@@ -25,17 +25,19 @@ from numpy.typing import NDArray
 from radiomicnet_md.decision import SCORE_BITS
 from radiomicnet_md.engine import decide
 from radiomicnet_md.errors import ConfigurationError
-from radiomicnet_md.radiomics.region import VALUE_NAMES
+from radiomicnet_md.radiomics.region import GROUPS, VALUE_NAMES
 from radiomicnet_md_training.proposals import NAMES, NETWORK_NAMES, Proposals
 from radiomicnet_md_training.recipe import Region
 
 log = logging.getLogger(__name__)
 STEP = 1 / 1024  # of an offset, in predicted Dice
 NAMED_ONLY = "named"
+WITHOUT = "named without "  # begins the name of a set that leaves one group of values out
 SETS: dict[str, tuple[str, ...]] = {
     NAMED_ONLY: VALUE_NAMES,
     "named and network": (*VALUE_NAMES, *NETWORK_NAMES),
     "network": NETWORK_NAMES,
+    **{f"{WITHOUT}{group}": tuple(n for n in VALUE_NAMES if n not in some) for group, some in GROUPS.items()},
 }
 # A solid lesion or cyst is darker than the tissue around it; one that the image cuts off is seldom measured.
 MONOTONE = {"intensity step": 1, "border step": 1, "at the image border": -1}

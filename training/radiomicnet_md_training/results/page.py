@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from radiomicnet_md_training.figures import NOTICE
+from radiomicnet_md_training.region import WITHOUT
 from radiomicnet_md_training.results import known, making, summary, targets, variants, words
 from radiomicnet_md_training.results.read import EXACT, NAMED, ONE_VIEW, ORACLE, TWO_VIEWS, Row
 from radiomicnet_md_training.results.words import number, table
@@ -74,7 +75,7 @@ def title(name: str) -> str:
 
 def decisions(row: Row) -> list[str]:
     """A row's decisions in print order, without those that leave a group of values out (an ablation)."""
-    some = [name for name in row.decisions if not name.startswith(variants.WITHOUT)]
+    some = [name for name in row.decisions if not name.startswith(WITHOUT)]
     order = [TWO_VIEWS, ONE_VIEW, EXACT, NAMED, *known.DECISIONS]
     return sorted(some, key=lambda name: (name == ORACLE, order.index(name) if name in order else len(order), name))
 
@@ -260,8 +261,16 @@ def _kinds(main: Mapping[str, Row], stored: Stored) -> str:
 
 
 def _seeds(main: Mapping[str, Row]) -> str:
+    found = _by_seed(main)
+    if not found:
+        return "## Seeds\n\nEvery row was trained with one seed: how far another would lie from it is not known."
+    return "## Seeds\n\n" + found
+
+
+def _by_seed(rows: Mapping[str, Row]) -> str:
+    """A table of the rows with several seeds; empty where there is none."""
     lines = []
-    for name, row in main.items():
+    for name, row in rows.items():
         for one in (TWO_VIEWS, NAMED):
             if one in row.decisions and len(row.run.recipe.folds.seeds) > 1:
                 means = summary.seeds(row, one)
@@ -278,10 +287,8 @@ def _seeds(main: Mapping[str, Row]) -> str:
                         str(count),
                     )
                 )
-    if not lines:
-        return "## Seeds\n\nEvery row was trained with one seed: how far another would lie from it is not known."
     header = ("row", "decision", "mean DSC by seed", "range", "standard deviation", "n a seed")
-    return "## Seeds\n\n" + table(header, lines, texts=3)
+    return table(header, lines, texts=3) if lines else ""
 
 
 def _calibration(main: Mapping[str, Row], stored: Stored) -> str:
@@ -331,8 +338,10 @@ def _apart(rows: Mapping[str, Row], start: str) -> str:
     if not some:
         return ""
     heading, text = known.APART[start]
-    compared = variants.small(some) if start == known.SMALL else ""
-    return f"## {heading}\n\n{text}\n\n" + table(_columns(some), _scores(some), texts=2) + compared
+    parts = [table(_columns(some), _scores(some), texts=2)]
+    if start == known.SMALL:
+        parts += [variants.small(some), _by_seed(some)]
+    return "\n\n".join([f"## {heading}", text, *(part for part in parts if part)])
 
 
 def _picture(stored: Stored, file: str, text: str) -> str:

@@ -13,12 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radiomicnet_md.model.fusion import RHO
+from radiomicnet_md_training.region import WITHOUT
 from radiomicnet_md_training.results import known, summary, words
 from radiomicnet_md_training.results.read import EXACT, NAMED, TWO_VIEWS, Row
 from radiomicnet_md_training.results.words import number, table
-
-WITHOUT = "named without "
-"""A decision with this beginning is a region layer that reads one group of values less."""
 
 
 def ablations(rows: Mapping[str, Row]) -> str:
@@ -58,7 +56,7 @@ def small(rows: Mapping[str, Row]) -> str:
         for one in summary.contests(pairs)
     ]
     header = ("first", "second", "mean difference [95 %]", "Wilcoxon p", "Holm p")
-    return "\n\nDSC of the first − DSC of the second on the same lesions.\n\n" + table(header, lines, texts=2)
+    return "DSC of the first − DSC of the second on the same lesions.\n\n" + table(header, lines, texts=2)
 
 
 def _whole(name: str, rows: Mapping[str, Row]) -> str:
