@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from radiomicnet_md.errors import ConfigurationError, InputError
 from radiomicnet_md_training import results
@@ -165,6 +166,19 @@ def test_reasons_that_are_none_are_refused(stored: Path, content: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read.not_run(stored)
     assert caught.value.code == "E-RESULTS-NOT-RUN"
+
+
+@pytest.mark.verifies("SRS-MOD-012")
+def test_what_was_tried_is_printed_and_an_entry_without_its_figures_refused(stored: Path) -> None:
+    assert "## What was tried" not in text(stored)
+    entry = {"kind": "loss", "idea": "another", "setting": "fold 0", "without": ".5", "found": ".4", "verdict": "worse"}
+    (stored / "tried.yaml").write_text(yaml.safe_dump([entry]))
+    assert section(text(stored), "## What was tried to reach them")[2] == list(entry.values())
+    del entry["without"]
+    (stored / "tried.yaml").write_text(yaml.safe_dump([entry]))
+    with pytest.raises(ConfigurationError) as caught:
+        read.tried(stored)
+    assert caught.value.code == "E-RESULTS-TRIED"
 
 
 @pytest.mark.verifies("SRS-MOD-012")

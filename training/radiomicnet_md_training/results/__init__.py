@@ -33,6 +33,7 @@ def tables(results: Path, out: Path) -> None:
     stored = page.Stored(
         rows,
         read.not_run(results),
+        read.tried(results),
         read.measured(results / "faithfulness.json"),
         read.measured(results / "hippocampus" / "run.json"),
         tuple(pictures),

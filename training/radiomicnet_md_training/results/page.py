@@ -19,7 +19,7 @@ import numpy as np
 from radiomicnet_md_training.figures import NOTICE
 from radiomicnet_md_training.region import WITHOUT
 from radiomicnet_md_training.results import known, making, summary, targets, variants, words
-from radiomicnet_md_training.results.read import EXACT, NAMED, ONE_VIEW, ORACLE, TWO_VIEWS, Row
+from radiomicnet_md_training.results.read import EXACT, NAMED, ONE_VIEW, ORACLE, TWO_VIEWS, Row, Tried
 from radiomicnet_md_training.results.words import number, table
 
 
@@ -29,6 +29,7 @@ class Stored:
 
     rows: Mapping[str, Row]
     reasons: Mapping[str, str]
+    tried: Sequence[Tried]
     faithfulness: Mapping[str, Any] | None
     volumes: Mapping[str, Any] | None
     pictures: Sequence[str]
@@ -49,6 +50,7 @@ def page(stored: Stored) -> str:
         _seeds(main),
         _calibration(main, stored),
         _targets(main, stored),
+        _tried(stored),
         variants.ablations(stored.rows),
         variants.rho(stored.rows, stored.pictures),
         *(_apart(stored.rows, start) for start in known.APART),
@@ -331,6 +333,18 @@ def _calibration(main: Mapping[str, Row], stored: Stored) -> str:
 def _targets(main: Mapping[str, Row], stored: Stored) -> str:
     lines = targets.judged(main, stored.faithfulness)
     return "## Targets\n\n" + table(("target", "measured [95 %]", "reached"), lines, texts=3)
+
+
+def _tried(stored: Stored) -> str:
+    if not stored.tried:
+        return ""
+    lines = [(one.kind, one.idea, one.setting, one.without, one.found, one.verdict) for one in stored.tried]
+    return (
+        "## What was tried to reach them\n\n"
+        "Mean DSC of the held-out lesions. These are looks at one or two folds with one seed: a difference below about "
+        "0.02 is noise, and nothing was chosen by the test split or the external set.\n\n"
+        + table(("kind", "idea", "setting", "without", "with", "what came of it"), lines, texts=6)
+    )
 
 
 def _apart(rows: Mapping[str, Row], start: str) -> str:

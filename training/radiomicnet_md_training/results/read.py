@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -53,6 +53,19 @@ class Run(_Stored):
     parameters: int
     software: dict[str, str]
     units: tuple[Unit, ...]
+
+
+class Tried(BaseModel):
+    """An idea that was tried and what came of it, an entry of ``tried.yaml``; scores are mean Dice of lesions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["data", "loss", "architecture", "schedule", "region layer", "ensemble"]
+    idea: str
+    setting: str
+    without: str
+    found: str  # with it
+    verdict: str
 
 
 class Bin(_Stored):
@@ -209,6 +222,26 @@ def not_run(results: Path) -> dict[str, str]:
     except (yaml.YAMLError, ValidationError) as error:
         raise ConfigurationError(
             "E-RESULTS-NOT-RUN", "not-run.yaml is not a reason for each row", remedy="write lines `row: reason`"
+        ) from error
+
+
+def tried(results: Path) -> tuple[Tried, ...]:
+    """What was tried, from ``tried.yaml``; empty without it.
+
+    Raises:
+        ConfigurationError: E-RESULTS-TRIED, the file is not a list of such entries.
+
+    """
+    path = results / "tried.yaml"
+    if not path.is_file():
+        return ()
+    try:
+        return TypeAdapter(tuple[Tried, ...]).validate_python(yaml.safe_load(path.read_bytes()) or [])
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ConfigurationError(
+            "E-RESULTS-TRIED",
+            f"tried.yaml is not a list of what was tried: {error}",
+            remedy="give every entry kind, idea, setting, without, found, verdict",
         ) from error
 
 
