@@ -4,6 +4,8 @@
 #   make demo     the whole story on this computer, into demo/
 #   make test     all tests; outcomes also go to .results/ for `radiomicnet-md trace check`
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
+#   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
+#                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
 #   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
 #                 BENCH_FLAGS=--write also writes that page
@@ -19,6 +21,7 @@ VENV ?= .venv
 TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
 BENCH_FLAGS ?=
+DETERMINISM_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -30,7 +33,7 @@ STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check bench bench-radiomics bench-networks docs clean
+.PHONY: setup demo test check determinism bench bench-radiomics bench-networks docs clean
 
 setup: $(STAMP)
 
@@ -51,6 +54,9 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m radiomicnet_md_traceability trace check --structure
 	$(BIN)/pip check
+
+determinism: setup
+	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)
 
 bench: setup
 	@$(BIN)/python benchmarks/run.py

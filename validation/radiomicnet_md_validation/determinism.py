@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One hash of every stage of the shipped engine, whatever computes it, and how many an ordinary float32 network gives.
+
+Rules of this module:
+
+- A configuration that concerns a process has a fresh process; the hash of a stage goes over all images.
+- The engine is the device's own and untouched. What no setting can reach (memory layout, batch) is forced on torch
+  from outside, so that the device needs no knob for it.
+- The float network beside it is the same program with the same weights and without any rounding.
+- Real images where the data folder is there (the first of the open splits), drawn ones otherwise; the page says which.
+
+``python -m radiomicnet_md_validation.determinism`` shows the page, with ``--write`` it goes to
+``docs/reference/determinism.md``. Exit code 3: two hashes differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PAGE = Path("docs/reference/determinism.md")
+DIFFERENT = 3
+IMAGES = 50
+STAGES = ("features", "trunk", "contributions", "logit", "mask")
+FLOAT = "float32"
+Found = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """How a process computes."""
+
+    name: str
+    threads: int = 1
+    surroundings: Mapping[str, str] = field(default_factory=dict)
+    forced: str = ""  # what is forced on torch, see :func:`force`
+    backwards: bool = False  # the images in reverse order
+
+
+def _x86() -> tuple[Configuration, ...]:
+    if platform.machine() != "x86_64":
+        return ()
+    isa = [Configuration(f"oneDNN limited to {one}", 2, {"ONEDNN_MAX_CPU_ISA": one}) for one in ("SSE41", "AVX2")]
+    isa.append(Configuration("oneDNN limited to AVX512_CORE", 2, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}))
+    aten = [
+        Configuration(f"ATen kernels: {one}", 2, {"ATEN_CPU_CAPABILITY": one}) for one in ("default", "avx2", "avx512")
+    ]
+    mkl = [Configuration(f"MKL_CBWR {one}", 2, {"MKL_CBWR": one}) for one in ("COMPATIBLE", "AVX2")]
+    both = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+    numba = Configuration("numba for x86-64-v3", 1, {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""})
+    numpy = Configuration("NumPy without vectors", 1, {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3"})
+    return (*isa, *aten, *mkl, Configuration("ATen avx2 and oneDNN SSE41", 2, both), numba, numpy)
+
+
+CONFIGURATIONS = (
+    *(Configuration(f"{count} thread{'s' * (count > 1)}", count) for count in (1, 2, 3, 4)),
+    *(Configuration(f"2 threads, fresh process {count}", 2) for count in (2, 3, 4, 5)),
+    Configuration("images in reverse order", 2, backwards=True),
+    Configuration("batch of 2", 2, forced="batch of 2"),
+    Configuration("batch of 5", 2, forced="batch of 5"),
+    Configuration("channels last", 2, forced="channels last"),
+    Configuration("channels last, batch of 5, 1 thread", 1, forced="channels last, batch of 5"),
+    Configuration("without oneDNN", 2, forced="without oneDNN"),
+    Configuration("without oneDNN and NNPACK", 1, forced="without oneDNN and NNPACK"),
+    Configuration("numba for a generic processor", 1, {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}),
+    *_x86(),
+)
+NOT_RUN = {
+    "GPU": "no GPU engine is part of the device yet; GPU use is refused",
+    "another release of torch": "no other CPU build can be installed beside this one here",
+}
+
+
+def images(count: int = IMAGES) -> tuple[str, list[NDArray[np.uint8]]]:
+    """What they are, and grey images (rows, columns) of many sizes."""
+    from radiomicnet_md import phantom
+
+    data = os.environ.get("RADIOMICNET_MD_DATA")
+    if data and (Path(data) / "busi_384").is_dir():
+        return f"{count} images of BUSI (open splits)", _real(Path(data) / "busi_384", count)
+    sizes = [(96 + 16 * (seed % 7), 128 + 24 * (seed % 5)) for seed in range(count)]
+    drawn = [phantom.make(seed, *size, lesion=seed % 3 > 0).pixels for seed, size in enumerate(sizes)]
+    return f"{count} drawn phantoms (no data folder)", drawn
+
+
+def _real(folder: Path, count: int) -> list[NDArray[np.uint8]]:
+    from radiomicnet_md.io import levels, opening
+
+    rows = [line.split(",") for line in (folder / "splits.csv").read_text(encoding="utf-8").splitlines()[1:]]
+    names = sorted(row[0] for row in rows if row[1] in {"train", "val"})
+    step = max(1, len(names) // count)
+    return [levels.grey(opening.read(folder / "images" / f"{name}.png").image) for name in names[::step][:count]]
+
+
+def digests(given: Sequence[NDArray[np.uint8]], configuration: Configuration) -> Found:
+    """SHA-256 of each stage over all images, and of the float network's logit, by this process."""
+    import torch
+
+    from radiomicnet_md.engine.release import default_folder, open_release, trusted_keys
+    from radiomicnet_md.engine.segment import Engine
+
+    torch.set_num_threads(configuration.threads)
+    engine = Engine.load(open_release(default_folder(), keys=trusted_keys()))
+    found: list[dict[str, bytes]] = [{} for _ in given]
+    order = range(len(given))[:: -1 if configuration.backwards else 1]
+    with force(configuration.forced):
+        for i in order:
+            found[i] = _stages(engine, given[i])
+    return {
+        stage: hashlib.sha256(b"".join(hashlib.sha256(one[stage]).digest() for one in found)).hexdigest()
+        for stage in (*STAGES, FLOAT)
+    }
+
+
+def _stages(engine: Any, source: NDArray[np.uint8]) -> dict[str, bytes]:  # noqa: ANN401 - imported when it is used
+    decision = engine.decide(source, None)
+    integers = {"contributions": decision.contributions, "logit": decision.logit}
+    said = {name: bytes.fromhex(digest) for name, digest in decision.stages.items()}
+    return (
+        said
+        | {name: np.ascontiguousarray(value, dtype="<i8").tobytes() for name, value in integers.items()}
+        | {FLOAT: np.ascontiguousarray(as_floats(engine, source), dtype="<f4").tobytes()}
+    )
+
+
+def as_floats(engine: Any, source: NDArray[np.uint8]) -> NDArray[np.float32]:  # noqa: ANN401 - imported when it is used
+    """The network's raw answer (gates + 1, h2, w2) by ordinary float32: the same program, nothing rounded."""
+    import torch
+    from torch.nn import functional
+
+    from radiomicnet_md.engine import measure, program
+
+    measured = measure.measure(source, engine.preprocessing)
+    factors = engine.factors(measured.paper)
+    tensors = {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in engine.tensors.items()}
+    values = {"image": torch.from_numpy(engine.preprocessing.views(measured.levels).astype(np.float32))}
+    unit = 2.0**-program.CODE_BITS
+    for operation in engine.program:
+        match operation:
+            case program.Conv(name, target, stride, groups, low, high):
+                scale = tensors[f"{target}.scale"]
+                weight = tensors[f"{target}.weight"] * scale[:, None, None, None]
+                bias = tensors[f"{target}.bias"] * scale
+                border = weight.shape[-1] // 2
+                made = functional.conv2d(values[name], weight, bias, stride, border, groups=groups).clamp(low, high)
+            case program.Add(left, right):
+                made = values[left] + values[right]
+            case program.Up(name):
+                made = functional.interpolate(values[name], scale_factor=2.0, mode="nearest")
+            case program.Gate(name, spatial, target, index):
+                factor = torch.from_numpy(factors[index].astype(np.float32)) * tensors[f"{target}.scale"]
+                opened = torch.sigmoid(values[spatial] * unit) * 2**program.SIGMOID_BITS
+                made = values[name] * opened * factor[:, None, None]
+        values[operation.target] = made
+    return np.asarray(made[0].numpy())
+
+
+@contextmanager
+def force(what: str) -> Iterator[None]:
+    """Compute every convolution otherwise: in a batch, channels last, or without a library; ``what`` says which."""
+    import torch
+    from torch.nn import functional
+
+    plain = functional.conv2d
+    batch = int(what.split("batch of ")[1].split(",", maxsplit=1)[0]) if "batch of" in what else 1
+    layout = torch.channels_last if "channels last" in what else torch.contiguous_format
+
+    def other(x: torch.Tensor, weight: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:  # noqa: ANN401
+        many = x.repeat(batch, 1, 1, 1).contiguous(memory_format=layout)
+        made = plain(many, weight.contiguous(memory_format=layout), *more, **named)
+        return made[-len(x) :].contiguous()  # the last place in the batch
+
+    with ExitStack() as stack:
+        if "oneDNN" in what:
+            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        if "NNPACK" in what:
+            stack.enter_context(torch.backends.nnpack.flags(enabled=False))
+        if batch > 1 or layout is torch.channels_last:
+            functional.conv2d = other  # type: ignore[assignment]
+            stack.callback(setattr, functional, "conv2d", plain)
+        yield
+
+
+def elsewhere(configuration: Configuration, count: int) -> Found:
+    """The digests by a process of its own."""
+    threads = {name: str(max(configuration.threads, os.cpu_count() or 1)) for name in ("NUMBA_NUM_THREADS",)}
+    command = [sys.executable, "-m", "radiomicnet_md_validation.determinism", "--one", configuration.name]
+    found = subprocess.run(  # noqa: S603 - this module, by this interpreter
+        [*command, "--images", str(count)],
+        env=os.environ | threads | {"OMP_NUM_THREADS": str(configuration.threads)} | dict(configuration.surroundings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        raise RuntimeError(found.stderr)
+    answer: Found = json.loads(found.stdout.splitlines()[-1])
+    return answer
+
+
+def rows(count: int) -> dict[str, Found]:
+    """Every configuration with its digests."""
+    found = {}
+    for configuration in CONFIGURATIONS:
+        sys.stderr.write(f"{configuration.name}\n")
+        found[configuration.name] = elsewhere(configuration, count)
+    return found
+
+
+def page(found: Mapping[str, Found], what: str) -> str:
+    """The whole page."""
+    import torch
+
+    hashes = {stage: {one[stage] for one in found.values()} for stage in (*STAGES, FLOAT)}
+    exact = max(len(hashes[stage]) for stage in STAGES)
+    machine = f"{platform.machine()}, {os.cpu_count()} processor cores, Python {platform.python_version()}"
+    lines = [
+        "<!-- Made by `make determinism`. -->",
+        "# One bit pattern of every decision",
+        "",
+        f"SHA-256 of each stage over {what}, by the shipped release; each line is a fresh process.",
+        f"**{exact} hash{'' if exact == 1 else 'es'} of every stage in {len(found)} configurations**; the same network",
+        f"in ordinary float32, nothing rounded, gives **{len(hashes[FLOAT])}**, with",
+        "`torch.use_deterministic_algorithms(True)` in all of them.",
+        "",
+        f"{machine}, torch {torch.__version__}, NumPy {np.__version__}.",
+        "Demonstration on public data, not clinical evidence.",
+        "",
+        f"| configuration | {' | '.join(STAGES)} | {FLOAT}, for comparison |",
+        f"|---|{'---|' * (len(STAGES) + 1)}",
+        *(
+            f"| {name} | {' | '.join(f'`{one[stage][:12]}`' for stage in (*STAGES, FLOAT))} |"
+            for name, one in found.items()
+        ),
+        *(f"| {name} | {' | '.join(['NOT RUN'] * (len(STAGES) + 1))} |" for name in NOT_RUN),
+        "",
+        *(f"{name}: NOT RUN, {why}." for name, why in NOT_RUN.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Show or write the page, or print the digests of this process alone; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m radiomicnet_md_validation.determinism")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE} below the current folder")
+    parser.add_argument("--images", type=int, default=IMAGES, help="how many images")
+    parser.add_argument("--one", help="print the digests of one configuration, computed by this process")
+    chosen = parser.parse_args(arguments)
+    what, given = images(chosen.images)
+    if chosen.one is not None:
+        import torch
+
+        torch.use_deterministic_algorithms(mode=True)  # what others rely on; on a CPU the float hashes still differ
+        (configuration,) = [one for one in CONFIGURATIONS if one.name == chosen.one]
+        sys.stdout.write(json.dumps(digests(given, configuration)) + "\n")
+        return 0
+    found = rows(chosen.images)
+    made = page(found, what)
+    if chosen.write:
+        PAGE.write_text(made, encoding="utf-8")
+    else:
+        sys.stdout.write(made)
+    return DIFFERENT if any(len({one[stage] for one in found.values()}) > 1 for stage in STAGES) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
