@@ -241,6 +241,21 @@ def test_a_start_gives_every_weight_of_the_same_name_and_shape(prepared: Prepare
     assert all(torch.equal(v, mine[k]) for k, v in head.items() if k.startswith("head"))
 
 
+@pytest.mark.verifies("SRS-MOD-009")
+def test_a_plain_network_as_a_sum_that_names_nothing_gives_the_same_logit(prepared: Prepared) -> None:
+    torch.manual_seed(3)
+    plain = networks.build("plain", {}, prepared).eval()
+    summed = networks.as_sum(plain, prepared)
+    assert summed is not None
+    batch = pixel.gather(prepared, np.arange(3))
+    with torch.no_grad():
+        expected = plain(batch.images, batch.values, batch.codes).evidence
+        answer = summed.eval()(batch.images, batch.values, batch.codes)
+    torch.testing.assert_close(answer.evidence, expected, atol=2e-3, rtol=0)
+    assert networks.as_sum(summed, prepared) is summed
+    assert networks.as_sum(torch.nn.Conv2d(1, 1, 1), prepared) is None
+
+
 @pytest.mark.verifies("SRS-MOD-011")
 def test_a_row_starts_from_a_row_that_left_out_the_same_cases(
     phantoms: Path, write_recipe: Write, tmp_path: Path

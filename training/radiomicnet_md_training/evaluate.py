@@ -30,8 +30,7 @@ from torch.nn import functional
 
 from radiomicnet_md.engine import resample
 from radiomicnet_md.engine.segment import Engine
-from radiomicnet_md.model.network import PixelNetwork
-from radiomicnet_md_training import candidate, dataset, pixel, proposals, region
+from radiomicnet_md_training import candidate, dataset, networks, pixel, proposals, region
 from radiomicnet_md_training.harness import Row, Unit, write_csv
 from radiomicnet_md_validation.metrics import score
 
@@ -91,8 +90,9 @@ def _unit(row: Row, unit: Unit, data: Path) -> list[Line]:
             rows, columns = row.data.sizes[case]
             highest = np.sort(half[i, : rows // 2, : columns // 2].ravel())[-HIGHEST:]
             lines.append(_line(row, unit, case, decision, found[i, :rows, :columns], float(highest.mean()), data))
-    if isinstance(network, PixelNetwork) and row.recipe.region is not None:
-        engine = Engine(candidate.files(network, prepared, row.recipe.measuring, candidate.NO_REGIONS))
+    summed = networks.as_sum(network, prepared) if row.recipe.region is not None else None
+    if summed is not None:
+        engine = Engine(candidate.files(summed, prepared, row.recipe.measuring, candidate.NO_REGIONS))
         found_here = proposals.propose(engine, row.data, held_out, unit.fold)
         proposals.save(folder / "proposals.npz", found_here)
         for p in found_here:

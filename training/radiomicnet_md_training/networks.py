@@ -22,6 +22,7 @@ from radiomicnet_md.radiomics.definitions import NAMED, PAPER
 from radiomicnet_md_training.prepare import Prepared
 
 Builder = Callable[..., nn.Module]
+NO_BOUND = 1000.0  # logits; ρ tanh(r / ρ) is r to within 0.002 at the largest code
 SHRINKAGE = 8  # thirty-two correlated tables that each start as full evidence would count one thing many times
 BASELINES: dict[str, Builder] = {}  # filled by `python -m benchmarks.networks`: name to a builder without arguments
 
@@ -79,6 +80,23 @@ def evidence_tables(prepared: Prepared) -> NDArray[np.float64]:
         inside, outside = (np.bincount(codes[which], minlength=CODES + 1)[:CODES] + 1.0 for which in (lesion, ~lesion))
         tables.append(np.log(inside / inside.sum()) - np.log(outside / outside.sum()))
     return np.stack(tables)
+
+
+def as_sum(network: nn.Module, prepared: Prepared) -> PixelNetwork | None:
+    """What the locked engine can run: a network with the additive head, or a plain one as a sum that names nothing.
+
+    The plain logit becomes the rest, under a bound that no logit comes near; None for every other network.
+    """
+    if isinstance(network, PixelNetwork) or not isinstance(network, PlainNetwork):
+        return network if isinstance(network, PixelNetwork) else None
+    summed = PixelNetwork(len(PAPER), len(NAMED), prepared.codes.shape[1] // len(NAMED), NO_BOUND)
+    warm(summed, network)
+    with torch.no_grad():
+        for part in (*summed.head.gate.parameters(), summed.head.knots, summed.head.bias):
+            part.zero_()
+        for mine, theirs in zip(summed.head.gate.parameters(), network.head.parameters(), strict=True):
+            mine[-1:] = theirs
+    return summed
 
 
 def warm(network: nn.Module, before: nn.Module) -> None:

@@ -14,6 +14,7 @@ CEILING, CEILING_PAIRS = 0.837, 165
 ROWS = {
     "locked": "`locked`",
     "plain": "trunk of `locked`, plain logit",
+    "plain-region": "the same with the region layer",
     "paper": "`paper` preset, our reading, from scratch",
     "paper-stated": "`paper` preset with the paper's rates, from scratch",
     "mobilenetv2-unet": "MobileNetV2-U-Net, no gates",
@@ -68,7 +69,7 @@ only so that the paper's table can be read.""",
 SHARES = ("half-data", "quarter-data")
 
 SMALL_ROWS = (
-    *(f"{SMALL}{name}" for name in ROWS if name != "paper-stated"),
+    *(f"{SMALL}{name}" for name in ROWS if name not in {"paper-stated", "plain-region"}),
     *(f"{SMALL}{name.removeprefix('ablation-')}" for name in ABLATIONS),
     *(f"{SMALL}locked-{name}" for name in ("no-rest", *RHO[1:], *SHARES)),
 )
