@@ -112,6 +112,13 @@ def test_every_comparison_is_that_of_the_statistics_with_holm_over_all(stored: P
     assert "Holm over these 5 comparisons" in text(stored)
 
 
+@pytest.mark.verifies("SRS-MOD-012")
+def test_another_network_under_the_region_layer_is_compared_by_its_decision(stored: Path) -> None:
+    store(stored, "plain-region", lines(0.75, ("one view", "two views", "exact", "named", "oracle"), (1,)), "plain")
+    rows = [row[:2] for row in section(text(stored), "## Comparisons") if "plain-region" in row[1]]
+    assert rows == [["`locked`, named values", "`plain-region`, named values"]]
+
+
 @pytest.mark.verifies("SRS-MOD-004")
 def test_a_missed_lesion_lowers_the_mean_and_is_counted(stored: Path) -> None:
     before = summary.cases(read.rows(stored)["unet"], "two views")

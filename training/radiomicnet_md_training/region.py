@@ -33,11 +33,19 @@ log = logging.getLogger(__name__)
 STEP = 1 / 1024  # of an offset, in predicted Dice
 NAMED_ONLY = "named"
 WITHOUT = "named without "  # begins the name of a set that leaves one group of values out
+_LEFT_OUT = "local binary patterns"
 SETS: dict[str, tuple[str, ...]] = {
-    NAMED_ONLY: VALUE_NAMES,
-    "named and network": (*VALUE_NAMES, *NETWORK_NAMES),
+    NAMED_ONLY: tuple(name for name in VALUE_NAMES if name not in GROUPS[_LEFT_OUT]),  # chosen by the rule of ADR 10
+}
+SETS |= {
+    "named and network": (*SETS[NAMED_ONLY], *NETWORK_NAMES),
     "network": NETWORK_NAMES,
-    **{f"{WITHOUT}{group}": tuple(n for n in VALUE_NAMES if n not in some) for group, some in GROUPS.items()},
+    f"named with {_LEFT_OUT}": VALUE_NAMES,
+    **{
+        f"{WITHOUT}{group}": tuple(name for name in SETS[NAMED_ONLY] if name not in some)
+        for group, some in GROUPS.items()
+        if group != _LEFT_OUT
+    },
 }
 # A solid lesion or cyst is darker than the tissue around it; one that the image cuts off is seldom measured.
 MONOTONE = {"intensity step": 1, "border step": 1, "at the image border": -1}

@@ -205,7 +205,9 @@ def _comparisons(main: Mapping[str, Row]) -> str:
     named, network = (summary.cases(main["locked"], one) for one in (NAMED, TWO_VIEWS))
     pairs = [("`locked`, named values", named, "`locked`, {z ≥ 0}", network)]
     for name, row in main.items():
-        if name != "locked":
+        if name != "locked" and NAMED in row.decisions:  # another network under the same region layer
+            pairs.append(("`locked`, named values", named, f"{title(name)}, named values", summary.cases(row, NAMED)))
+        elif name != "locked":
             other = summary.cases(row, TWO_VIEWS)
             pairs += [
                 ("`locked`, named values", named, title(name), other),
@@ -228,7 +230,8 @@ def _comparisons(main: Mapping[str, Row]) -> str:
         "## Comparisons\n\n"
         f"DSC of the first − DSC of the second on the same {named.lesions.count} images with a lesion; rank tests on "
         f"the means of {named.lesions.independent} duplicate groups; Holm over these {len(found)} comparisons. The "
-        "second is the float network with {z ≥ 0}, two views.\n\n" + table(header, lines, texts=2)
+        "second, where nothing else is said, is the float network with {z ≥ 0}, two views.\n\n"
+        + table(header, lines, texts=2)
     )
 
 
