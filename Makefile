@@ -10,6 +10,7 @@
 #   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
 #                 BENCH_FLAGS=--write also writes that page
 #   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
+#   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -33,7 +34,7 @@ STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism bench bench-radiomics bench-networks docs clean
+.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine docs clean
 
 setup: $(STAMP)
 
@@ -66,6 +67,9 @@ bench-radiomics: setup $(PEERS)/.complete
 
 bench-networks: setup
 	@$(BIN)/python -P benchmarks/networks_cost.py $(BENCH_FLAGS)
+
+bench-engine: setup
+	@$(BIN)/python -P benchmarks/second_engine.py $(BENCH_FLAGS)
 
 # Beside the environment, not in it: only the peers' own process searches this folder.
 $(PEERS)/.complete: requirements/peers.txt | $(STAMP)

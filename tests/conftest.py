@@ -14,6 +14,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -41,12 +42,19 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "openssl": lambda: shutil.which("openssl"),
+    "openvino": lambda: _package("openvino"),
     "strace": lambda: shutil.which("strace"),
 }
 
 
 def _folder(path: str) -> str | None:
     return path if Path(path).is_dir() else None
+
+
+def _package(name: str) -> str | None:
+    """Where a package lies, without importing it."""
+    found = importlib.util.find_spec(name)
+    return None if found is None else found.origin
 
 
 @pytest.fixture(scope="session")

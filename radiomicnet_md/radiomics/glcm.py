@@ -341,4 +341,7 @@ def whole(levels: NDArray[np.integer], *, distances: tuple[int, ...] = (1,)) -> 
         for n, total, squares, products, distance, inverses, counted in totals.tolist()
         if n > 0
     ]
-    return np.array([sum(values) for values in zip(*features, strict=True)] or [0.0] * 5) / max(len(features), 1)
+    total = np.zeros(5)
+    for values in features:  # one addition after the other: from Python 3.12 on, sum() of floats corrects its rounding
+        total = total + values
+    return np.asarray(total / max(len(features), 1))

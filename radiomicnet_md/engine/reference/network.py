@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The oracle: the same program in plain numpy, sums in int64, no torch; slow, and it must agree bit for bit."""
+"""The network's program in plain numpy: one operation after the other, sums in int64.
+
+The same result as :meth:`radiomicnet_md.engine.torch_engine.TorchEngine.run` of one view, to the last bit.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,11 @@ def run(
     image: NDArray[np.uint8],
     factors: Sequence[Integers],
 ) -> dict[str, Integers]:
-    """Evaluate one image (2, H, W); the same result as :meth:`radiomicnet_md.engine.torch_engine.TorchEngine.run`."""
+    """Evaluate one image (2, H, W): ``output`` (channels, H/2, W/2) and ``spatial0`` …, the codes of each gate.
+
+    :param sigmoid: the spatial logistic table over codes −511 … 511
+    :param factors: channel factors of each gate, 2**-CHANNEL_BITS
+    """
     values: dict[str, Integers] = {"image": image.astype(np.int64)}
     kept: dict[str, Integers] = {}
     for operation in operations:
