@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from radiomicnet_md.config import Settings
+from radiomicnet_md.engine import installation
 from radiomicnet_md.engine.installation import DEPENDENCIES
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
 from radiomicnet_md.errors import Problem
-from radiomicnet_md.home import open_home, use_private_cache
+from radiomicnet_md.home import open_home, revoked_list, use_private_cache
 
-TORCH = "2.13.0"  # the version the release was made and tested with
+TORCH = "2.13.0"  # the version the code was made and tested with
 PYTHON = ((3, 11), (3, 14))  # from, to before
 FREE_BYTES = 1 << 30  # on the disk of the home: some hundred cases
 OPTIONAL = {"highdicom": "dicom", "matplotlib": "report"}
@@ -50,14 +51,19 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "torch": _torch,
         "packages": _packages,
         "optional parts": _optional,
+        "installed files": _files,
         "release": _release,
+        "locked versions": _versions,
         "known answers": _answers,
         "home": _home,
+        "frozen packages": _frozen,
         "keys": _keys,
         "log": _log,
         "anchor": _anchor,
         "disk": _disk,
         "threads": _threads,
+        "qualification": _qualification,
+        "decides": _decides,
     }
     for name, look in checks.items():
         try:
@@ -77,14 +83,14 @@ def _python(settings: Settings) -> Seen:
 
 def _machine(settings: Settings) -> Seen:
     del settings
-    seen = f"{platform.system()} {platform.machine()}, {sys.byteorder}-endian"
+    seen = f"{platform.platform()}, {sys.byteorder}-endian; no GPU is used"
     return platform.system() == "Linux" and sys.maxsize > 1 << 32, seen, "Use a 64-bit Linux."
 
 
 def _torch(settings: Settings) -> Seen:
     del settings
     version = metadata.version("torch")
-    return version.split("+")[0] == TORCH, version, f"Install torch=={TORCH}; the release was tested with it."
+    return version.split("+")[0] == TORCH, version, f"Install torch=={TORCH}; everything was tested with it."
 
 
 def _packages(settings: Settings) -> Seen:
@@ -101,6 +107,45 @@ def _optional(settings: Settings) -> Seen:
     return not absent, seen, "pip install 'radiomicnet-md[dicom,report]'"
 
 
+def _files(settings: Settings) -> Seen:
+    """Every byte of what the device computes with; the start of a device compares sizes alone."""
+    del settings
+    installation.refuse_changed_files(thorough=True)
+    return True, f"every file of {len(DEPENDENCIES)} packages as it was installed", ""
+
+
+def _versions(settings: Settings) -> Seen:
+    release = _open_release(settings)
+    installation.refuse_other_code(release.manifest)
+    installation.refuse_other_versions(release.files)
+    locked = installation.LOCK in release.files
+    return True, "as the release's lock says" if locked else "this release names none; it is older than that rule", ""
+
+
+def _frozen(settings: Settings) -> Seen:
+    installed = open_home(settings.home).installed
+    installation.refuse_changed_records(installed)
+    return True, f"{len(installed)} as when this home was made" if installed else "this home froze none", ""
+
+
+def _qualification(settings: Settings) -> Seen:
+    """No verb of this version signs a qualification, so this platform has none."""
+    seen = f"UNQUALIFIED on {platform.machine()} with Python {platform.python_version()}: no IQ or OQ is signed"
+    if open_home(settings.home).clinical:
+        return False, f"{seen}; a clinical home refuses", "Use a demonstration home; qualification comes later."
+    return True, f"{seen}; a demonstration home decides and stamps every record", ""
+
+
+def _decides(settings: Settings) -> Seen:
+    """What a case would meet just now: the start of a device, with everything but a case and a record."""
+    from radiomicnet_md.opening import refusal
+
+    problem = refusal(settings)
+    if problem is None:
+        return True, "cases inside the intended use; others are refused with a record", ""
+    return False, f"nothing: every case would be refused, for: {problem} [{problem.code}]", problem.remedy
+
+
 def _release(settings: Settings) -> Seen:
     release = _open_release(settings)
     return True, f"{release.id} {release.version}, {len(release.files)} files as signed", ""
@@ -109,9 +154,9 @@ def _release(settings: Settings) -> Seen:
 def _answers(settings: Settings) -> Seen:
     if (settings.home / "home.yaml").exists():
         use_private_cache(settings.home)
-    from radiomicnet_md.engine.segment import Engine
+    from radiomicnet_md.engine.starting import started
 
-    Engine.load(_open_release(settings)).known_answer_test()
+    started(_open_release(settings))
     return True, "every stage digest as recorded in the release", ""
 
 
@@ -157,7 +202,8 @@ def _threads(settings: Settings) -> Seen:
 
 
 def _open_release(settings: Settings) -> Release:
-    return open_release(settings.release or default_folder(), keys=trusted_keys(*settings.release_keys))
+    folder, keys = settings.release or default_folder(), trusted_keys(*settings.release_keys)
+    return open_release(folder, keys=keys, revoked=(revoked_list(settings.home),))
 
 
 def _installed(name: str) -> bool:

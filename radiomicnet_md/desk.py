@@ -83,6 +83,7 @@ class Answer:
     mask_sha256: str | None
     contributions_sha256: str | None
     outputs: tuple[str, ...]
+    flags: tuple[str, ...]  # why the result is implausible; empty where it is not
     regions: int | None  # how many were segmented; 0 is "no lesion found"
     exit_code: ExitCode
 
@@ -142,7 +143,7 @@ def segment_files(inputs: Sequence[Path], desk: Desk, out: Path, form: str | Non
         attempt = _attempt(path, desk, target)
         yield _finish(attempt, path, desk, target)
         if attempt.fault is not None:
-            desk = _degraded(desk, attempt.fault)
+            desk = _degraded(desk, attempt.fault, Event.SUMS_FAILED)
 
 
 def exit_code(answers: Sequence[Answer]) -> ExitCode:
@@ -164,13 +165,16 @@ def exit_code(answers: Sequence[Answer]) -> ExitCode:
 
 
 def retested(desk: Desk) -> Desk:
-    """The desk after another known-answer test; without engine when the answers are not the known ones any more."""
+    """The desk after another known-answer test; without engine when answers or parameters are not the known ones."""
+    if isinstance(desk.engine, Problem):
+        return desk
     try:
-        if not isinstance(desk.engine, Problem):
-            desk.engine.known_answer_test()
-    except (NotQualifiedError, IntegrityError) as problem:
-        return _degraded(desk, problem)
-    return desk
+        desk.engine.known_answer_test()
+    except NotQualifiedError as problem:
+        return _degraded(desk, problem, Event.ANSWERS_FAILED)
+    except IntegrityError as problem:
+        return _degraded(desk, problem, Event.CHANGED)
+    return replace(desk, state=after(desk.state, Event.ANSWERS_HELD))
 
 
 def is_recorded(ledger: Ledger, record_id: str) -> bool:
@@ -196,6 +200,10 @@ def judged(case: Case, image: Image, engine: Engine) -> tuple[Case, Exception | 
         if isinstance(admitted, acceptance.Refused):
             return case, InputError(admitted.code, admitted.text, remedy=admitted.remedy)
         decision = engine.decide(admitted.levels_source, image.spacing_mm)
+        screened = acceptance.screen(decision, engine.limits)
+        case = replace(case, checks=(*case.checks, *screened.checks))
+        if isinstance(screened, acceptance.Refused):
+            return case, InputError(screened.code, screened.text, remedy=screened.remedy)
         _check_size(decision)
     except Exception as error:  # noqa: BLE001 -- the caller needs both: what stopped the case, and how far it got
         return case, error
@@ -300,9 +308,9 @@ def _as_the_log_says(staged: shelf.Staged, ledger: Ledger) -> None:
         staged.publish()
 
 
-def _degraded(desk: Desk, problem: Problem) -> Desk:
-    """The desk without its engine, whose answers or sums are not right any more."""
-    return replace(desk, engine=problem, state=after(desk.state, Event.ANSWERS_FAILED))
+def _degraded(desk: Desk, problem: Problem, event: Event) -> Desk:
+    """The desk without its engine, whose answers, sums or parameters are not right any more."""
+    return replace(desk, engine=problem, state=after(desk.state, event))
 
 
 def _deliver(attempt: Attempt, desk: Desk, receipt: Receipt, target: Target) -> tuple[str, ...]:
@@ -312,7 +320,8 @@ def _deliver(attempt: Attempt, desk: Desk, receipt: Receipt, target: Target) -> 
     if reading is None or decision is None or release is None:
         return ()
     name = " ".join((ALGORITHM, release["id"], *(f"({stamp})" for stamp in desk.maker.stamps[:1])))
-    stamp = " · ".join(("not a cleared device", *desk.maker.stamps, f"record {receipt.record_id}"))
+    implausible = ("implausible",) if _flags(attempt.case) else ()
+    stamp = " · ".join(("not a cleared device", *implausible, *desk.maker.stamps, f"record {receipt.record_id}"))
     return delivery.deliver(reading, decision, receipt, target, Marks((name, release["version"]), stamp))
 
 
@@ -328,9 +337,17 @@ def _answer(path: Path, attempt: Attempt, predicate: dict[str, Any], receipt: Re
         mask_sha256=outputs.get("mask_sha256"),
         contributions_sha256=outputs.get("contributions_sha256"),
         outputs=(),
+        flags=_flags(attempt.case),
         regions=None if attempt.case.decision is None else len(attempt.case.decision.chosen),
         exit_code=attempt.exit_code,
     )
+
+
+def _flags(case: Case) -> tuple[str, ...]:
+    """What of a result is implausible; a refusal or an error says its reason instead."""
+    if case.state is not Outcome.RESULT:
+        return ()
+    return tuple(f"{check.name} {check.value} (usual: {check.limit})" for check in case.checks if not check.held)
 
 
 def _inputs(path: Path) -> Sequence[Path]:

@@ -10,6 +10,7 @@ Rules of this module:
   its keys. ``home.yaml`` tells so, and every record it makes is stamped ``untrusted-key``, wherever the
   passphrase goes later.
 - The anchor lies outside the home, beside it.
+- ``home.yaml`` holds what was installed when the home was made, so that a later difference stops the device.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import stat
 import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ class Home:
     clinical: bool
     origin: str  # name of its log, C2SP style: radiomicnet-md/<16 hex digits>
     stored_passphrase: bool  # whether it was made with its passphrase beside its keys; False where it does not tell
+    installed: Mapping[str, str] = field(default_factory=dict)  # digest a dependency; empty where it froze none
 
     @property
     def stamps(self) -> tuple[str, ...]:
@@ -149,8 +151,12 @@ class Home:
         return seal.unwrap(wrapped, passphrase)
 
 
-def create(folder: Path, *, clinical: bool = False, audit_db: str | None = None) -> Home:
+def create(
+    folder: Path, *, clinical: bool = False, audit_db: str | None = None, installed: Mapping[str, str] | None = None
+) -> Home:
     """Make a home: keys, vault, empty log, anchor; ``home.yaml`` last.
+
+    ``installed`` is frozen in it: a digest for each dependency, as ``engine.installation.record_digests`` gives them.
 
     A clinical home needs a passphrase from ``RADIOMICNET_MD_KEY_PASSPHRASE_FILE`` or a terminal; a
     demonstration home makes one up where the environment names none. Raises
@@ -161,7 +167,8 @@ def create(folder: Path, *, clinical: bool = False, audit_db: str | None = None)
     folder = folder.absolute()
     _refuse_occupied(folder)
     passphrase = passphrases.new(clinical=clinical)
-    home = Home(folder, clinical, f"radiomicnet-md/{secrets.token_hex(8)}", stored_passphrase=passphrase is None)
+    origin = f"radiomicnet-md/{secrets.token_hex(8)}"
+    home = Home(folder, clinical, origin, stored_passphrase=passphrase is None, installed=dict(installed or {}))
     database = audit_db or home.database
     try:
         with ExitStack() as undo:
@@ -194,13 +201,18 @@ def open_home(folder: Path) -> Home:
             "Other users of this machine can enter this home.",
             remedy="Run `chmod -R go-rwx` on the home, and consider whether its keys are still a secret.",
         )
-    stored = state.get("stored_passphrase", False)
-    return Home(folder, state["kind"] == "clinical", state["origin"], stored_passphrase=stored)
+    stored, installed = state.get("stored_passphrase", False), state.get("installed", {})
+    return Home(folder, state["kind"] == "clinical", state["origin"], stored_passphrase=stored, installed=installed)
 
 
 def anchor_beside(folder: Path) -> Path:
     """The anchor's place for a home: ``<home>.anchor`` beside it."""
     return folder.with_name(folder.name + ".anchor")
+
+
+def revoked_list(folder: Path) -> Path:
+    """Where a home keeps the signed list of revoked releases that its owner was sent, if any."""
+    return folder / "revoked.json"
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -262,9 +274,14 @@ def _state(folder: Path) -> dict[str, Any]:
         state.get("kind") not in ("demonstration", "clinical")
         or not isinstance(state.get("origin"), str)
         or not isinstance(state.get("stored_passphrase", False), bool)
+        or not _is_texts(state.get("installed", {}))
     ):
         raise _unusable(f"The home's {_STATE_FILE} does not say what kind of home it is.")
     return state
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -326,6 +343,7 @@ def _fill(home: Home, passphrase: bytes | None, database: str) -> None:
         "origin": home.origin,
         "created": datetime.now(UTC).isoformat(),
         "stored_passphrase": home.stored_passphrase,
+        "installed": dict(home.installed),
     }
     write_private(folder / _STATE_FILE, yaml.safe_dump(made, sort_keys=False).encode())
 

@@ -4,8 +4,8 @@
 Rules of this module:
 
 - Home, keys and log come first; a failure there is raised, for there is nothing to record it in.
-- Release, qualification and known answers come next; a failure there bars the desk, and each request
-  to a barred desk is recorded with the reason.
+- Release, qualification, installation and known answers come next; a failure there bars the desk, and each
+  request to a barred desk is recorded with the reason.
 - The newest release this home has used is read from its log, where nobody can lower it unseen.
 """
 
@@ -23,7 +23,7 @@ from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
 from radiomicnet_md.engine.state import Event, State, after, may_decide
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError, Problem
-from radiomicnet_md.home import Home, open_home, use_private_cache
+from radiomicnet_md.home import Home, open_home, revoked_list, use_private_cache
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.segment import Engine
@@ -45,13 +45,28 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
 
 
+def refusal(settings: Settings) -> Problem | None:
+    """Why this device would refuse every case just now, or None; looks and records nothing.
+
+    Raises :class:`ConfigurationError` when home or log cannot be used.
+    """
+    home = open_home(settings.home)
+    use_private_cache(home.folder)
+    with home.reading_ledger(settings.audit_db) as ledger:
+        try:
+            engine, _ = _started(verified_release(settings, ledger), home)
+        except (ConfigurationError, IntegrityError) as problem:
+            return problem
+    return engine if isinstance(engine, Problem) else None
+
+
 def _desk(settings: Settings, home: Home, ledger: Ledger, vault_key: bytes) -> Desk:
     release: Release | None = None
     try:
         release = verified_release(settings, ledger)
         engine, state = _started(release, home)
     except (ConfigurationError, IntegrityError) as problem:
-        engine, state = problem, State.DEGRADED
+        engine, state = problem, after(State.UNQUALIFIED, Event.CHANGED)
     return Desk(home, ledger, vault_key, maker(settings, home, release), engine, state)
 
 
@@ -73,12 +88,12 @@ def maker(settings: Settings, home: Home, release: Release | None) -> Maker:
 def verified_release(settings: Settings, ledger: Ledger) -> Release:
     """The release in force: of the id this home serves, and no older than the newest it has used.
 
-    Raises :class:`IntegrityError` for a release that was changed or is older; :class:`ConfigurationError`
-    for one of another id.
+    Raises :class:`IntegrityError` for a release that was changed, revoked or is older;
+    :class:`ConfigurationError` for one of another id.
     """
     used = last_release(ledger)
     folder = settings.release or default_folder()
-    release = open_release(folder, keys=trusted_keys(*settings.release_keys))
+    release = open_release(folder, keys=trusted_keys(*settings.release_keys), revoked=(revoked_list(settings.home),))
     if used is None:
         return release
     if release.id != used["id"]:
@@ -116,11 +131,14 @@ def _started(release: Release, home: Home) -> tuple[Engine | Problem, State]:
             remedy="Qualification comes with a later version; until then use a demonstration home.",
         )
         return problem, state
-    from radiomicnet_md.engine.segment import Engine
-
-    engine = Engine.load(release)
     try:
-        engine.known_answer_test()
+        installation.refuse_drift(release.manifest, release.files, home.installed)
+    except NotQualifiedError as problem:
+        return problem, after(state, Event.CHANGED)
+    from radiomicnet_md.engine.starting import started
+
+    try:
+        engine = started(release)
     except NotQualifiedError as problem:
         return problem, after(state, Event.ANSWERS_FAILED)
     return engine, after(state, Event.ANSWERS_HELD)

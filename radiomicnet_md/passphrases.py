@@ -21,9 +21,10 @@ from radiomicnet_md.errors import ConfigurationError
 FILE_VARIABLE = "RADIOMICNET_MD_KEY_PASSPHRASE_FILE"
 
 
-def existing(generated: Path, environ: Mapping[str, str] = os.environ) -> bytes:
+def existing(generated: Path, environ: Mapping[str, str] = os.environ, *, of: str = "this home") -> bytes:
     """From the file the environment names, else the ``generated`` one, else the person at the terminal.
 
+    ``of`` tells that person which keys they are.
     Raises :class:`ConfigurationError` when there is none of the three.
     """
     found = _from_environment(environ)
@@ -32,8 +33,8 @@ def existing(generated: Path, environ: Mapping[str, str] = os.environ) -> bytes:
     if generated.exists():
         return _first_line(generated)
     if sys.stdin.isatty():
-        return getpass.getpass("Passphrase of this home: ").encode()
-    raise _absent("The keys of this home need a passphrase, and there is no terminal to ask at.")
+        return getpass.getpass(f"Passphrase of {of}: ").encode()
+    raise _absent(f"The keys of {of} need a passphrase, and there is no terminal to ask at.")
 
 
 def new(*, clinical: bool) -> bytes | None:

@@ -13,7 +13,9 @@ _EXAMPLE = """\
 example:
   radiomicnet-md doctor
 
-Looks and changes nothing. Exit code 3 when something does not hold.
+Looks and changes nothing: which platform this is, what is installed, which release would run, how this device is
+qualified, and whether a case would be decided or why it would be refused. Reads every byte of the installed packages,
+which takes some seconds. Exit code 3 when something does not hold.
 """
 
 

@@ -28,9 +28,11 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
 def run(call: Call) -> int:
     """Make the home and say where everything is."""
     from radiomicnet_md import home
+    from radiomicnet_md.engine.installation import record_digests
 
     settings = call.settings()
-    made = home.create(settings.home, clinical=call.given.clinical, audit_db=settings.audit_db)
+    clinical, installed = call.given.clinical, record_digests()
+    made = home.create(settings.home, clinical=clinical, audit_db=settings.audit_db, installed=installed)
     kind = "clinical" if made.clinical else "demonstration"
     line = {
         "home": str(made.folder),

@@ -83,4 +83,5 @@ def _text(answer: Answer) -> str:
         return f"{head}\n          {reason.text} [{reason.code}]\n          → {reason.remedy}\n{record}"
     found = f"{answer.regions} region{'s' if answer.regions != 1 else ''}" if answer.regions else "no lesion found"
     folder = Path(answer.outputs[0]).parent if answer.outputs else ""
-    return f"{head}\n          {found} → {folder}\n{record}"
+    flags = "".join(f"          implausible: {flag}\n" for flag in answer.flags)
+    return f"{head}\n          {found} → {folder}\n{flags}{record}"

@@ -24,6 +24,7 @@ from radiomicnet_md.delivery import Target
 from radiomicnet_md.demo import cases, ground, offline, summary
 from radiomicnet_md.demo.cases import Given
 from radiomicnet_md.desk import Answer, Desk, segment_file
+from radiomicnet_md.engine.installation import record_digests
 from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.errors import ExitCode, IntegrityError, Problem
 from radiomicnet_md.image import mask_sha256
@@ -75,7 +76,7 @@ def run(out: Path, voice: Voice, release: Path | None = None) -> ExitCode:
     ground.prepare(out)
     settings = Settings(home=out / "home", release=release)
     voice.note("1/6  a home: keys, an empty log, an anchor outside it")
-    home.create(settings.home)
+    home.create(settings.home, installed=record_digests())
     voice.note("2/6  the signed release: every file against its manifest, then the known answers")
     signed = open_release(release or default_folder())
     voice.note(f"     {signed.id} {signed.version}, {len(signed.files)} files, manifest {signed.manifest_sha256[:16]}…")

@@ -9,23 +9,34 @@ Rules of this module:
 - The first check that does not hold gives the refusal its code. A refusal is a value, not an exception.
 - Thresholds come from the release, shares in permille, so that no comparison rounds.
 - ``spacing`` never refuses: without it, values in millimetres are withheld.
+- :func:`screen` asks what only measured values can tell, once they are there: an image unlike those that the device was
+  made from is refused; a result of an implausible shape stays as it is, *flagged* by the check that did not hold.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.decision import Check
+from radiomicnet_md.decision import Check, Decision
+from radiomicnet_md.engine import familiar
+from radiomicnet_md.engine.familiar import Reference
 from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md.image import Image
 from radiomicnet_md.io.levels import grey, single_channel
+from radiomicnet_md.radiomics.definitions import PAPER
 
+_REFERENCE = "reference"
+_OTHER_IMAGE = (
+    "Give a B-mode frame of a breast as the scanner stored it: not inverted, not filtered, not cropped to a detail, "
+    "without frame or text around it. If it is one, this release was not made for such images."
+)
+_LOOK = "Look at the outline before you use it: no lesion that the device was made from had such a shape."
 _SATURATED = 255
 _PERMILLE = 1000
 
@@ -49,19 +60,24 @@ class Limits:
     max_side: int = 4096
     max_blank_permille: int = 980  # share of the commonest level
     max_saturated_permille: int = 250  # share of level 255
+    reference: Reference | None = None  # what is usual; releases before 0.2.0 have none
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Limits:
-        """Read limits; every field must be there, with its type, and no other.
+        """Read limits; every field must be there, with its type, and no other. Only ``reference`` may be missing.
 
         Raises:
             ConfigurationError: E-LIMITS.
         """
-        types = {field.name: type(field.default) for field in fields(cls)}
+        types = {field.name: type(field.default) for field in fields(cls) if field.name != _REFERENCE}
+        reference: Reference | None = None
         try:
+            stored = json.loads(text)
+            if _REFERENCE in stored:
+                reference = Reference.from_json(stored.pop(_REFERENCE))
             values: dict[str, Any] = {
                 name: tuple(map(str, value)) if types[name] is tuple and isinstance(value, list) else value
-                for name, value in json.loads(text).items()
+                for name, value in stored.items()
             }
         except (ValueError, TypeError, AttributeError, KeyError):
             values = {}
@@ -71,11 +87,14 @@ class Limits:
                 "The acceptance limits of the release are incomplete or of the wrong type.",
                 remedy="Use a release whose acceptance.json was written by this version.",
             )
-        return cls(**values)
+        return cls(**values, reference=reference)
 
     def to_json(self) -> str:
         """Write the limits, sorted, for a release."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != _REFERENCE}
+        if self.reference is not None:
+            plain[_REFERENCE] = self.reference.to_json()
+        return json.dumps(plain, indent=1, sort_keys=True) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,13 @@ class Refused:
     code: str
     text: str
     remedy: str
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The image is like those the device was made from; a check that did not hold flags the result."""
+
     checks: tuple[Check, ...]
 
 
@@ -120,6 +146,23 @@ def admit(image: Image, limits: Limits) -> Admitted | Refused:
     seen = next(check for check in checks if check.name == failed.name)
     text = f"The input lies outside the intended use: {seen.name} is {seen.value}; accepted is {seen.limit}."
     return Refused(failed.code, text, failed.remedy, checks)
+
+
+def screen(decision: Decision, limits: Limits) -> Screened | Refused:
+    """Judge what was measured of an image and found in it by the reference of the release."""
+    reference = limits.reference
+    if reference is None:
+        return Screened((Check("familiar", "not judged", "not in this release", held=True),))
+    measured = familiar.values(decision.levels, [decision.paper_values[name] for name in PAPER])
+    value, limit, held = reference.say(measured)
+    checks = [Check("familiar", value, limit, held, "" if held else _OTHER_IMAGE)]
+    if not held:
+        text = f"The image is unlike those that the device was made from: {value}; accepted is {limit}."
+        return Refused("E-GATE-UNFAMILIAR", text, _OTHER_IMAGE, tuple(checks))
+    for name, found in familiar.shapes([region.values for region in decision.chosen]).items():
+        value, limit, plausible = reference.say_shape(name, found)
+        checks.append(Check(name, value, limit, plausible, "" if plausible else _LOOK))
+    return Screened(tuple(checks))
 
 
 def _judge(rules: tuple[_Rule, ...], image: Image, limits: Limits) -> tuple[_Rule | None, tuple[Check, ...]]:

@@ -9,6 +9,7 @@ Rules of this module:
   bytes that were hashed; the engine never opens a file of the release itself.
 - The first thing wrong, in the order of the names, is raised as an :class:`IntegrityError`.
 - A release never gets older: the caller names the newest version it has seen.
+- A revoked release is not opened: the lists in the package, beside the release and wherever the caller says.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from radiomicnet_md.engine import revocation
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
 from radiomicnet_md_audit import canonical, dsse, sign
 
@@ -106,19 +108,28 @@ def trusted_keys(*more: Path) -> dict[str, sign.VerifyingKey]:
 
 
 def open_release(
-    folder: Path, minimum_version: str | None = None, keys: Mapping[str, sign.VerifyingKey] | None = None
+    folder: Path,
+    minimum_version: str | None = None,
+    keys: Mapping[str, sign.VerifyingKey] | None = None,
+    revoked: Iterable[Path] = (),
 ) -> Release:
     """Verify everything in ``folder`` and return its bytes; ``keys`` defaults to the pinned release key.
 
-    Raises :class:`IntegrityError` for the first thing wrong, and for a release older than
+    ``revoked`` are lists of revoked releases beside those in the package and next to the folder. Raises
+    :class:`IntegrityError` for the first thing wrong, for a revoked release, and for one older than
     ``minimum_version``; :class:`ConfigurationError` when there is no such folder.
     """
+    pinned = trusted_keys()
+    keys = pinned if keys is None else keys
     with _directory(folder) as root:
         envelope = _read(root, MANIFEST, MANIFEST_LIMIT)
-        opened = dsse.open_(envelope, trusted_keys() if keys is None else keys, PAYLOAD_TYPE)
+        opened = dsse.open_(envelope, keys, PAYLOAD_TYPE)
         manifest = _checked_manifest(canonical.loads(opened.payload))
+        digest = hashlib.sha256(envelope).hexdigest()
+        lists = (RELEASES / revocation.NAME, folder.absolute().parent / revocation.NAME, *revoked)
+        revocation.refuse_revoked(digest, lists, {**pinned, **keys})
         files = _read_listed(root, manifest["files"])
-    release = Release(folder, manifest, hashlib.sha256(envelope).hexdigest(), opened.keyid, files)
+    release = Release(folder, manifest, digest, opened.keyid, files)
     if minimum_version is not None:
         release.refuse_older_than(minimum_version)
     return release

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import Decision, Region
-from radiomicnet_md.engine import contributions, decide, gating, measure, program, resample
+from radiomicnet_md.engine import contributions, decide, gating, immutable, measure, program, resample
 from radiomicnet_md.engine.acceptance import Limits
 from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.torch_engine import TorchEngine
@@ -91,6 +91,7 @@ class Engine:
             NAMED,
         )
         self.regions = decide.Tables.from_json(tables["region"])
+        self._built = self._digest()
 
     @classmethod
     def load(cls, release: Release) -> Engine:
@@ -168,7 +169,16 @@ class Engine:
         return found
 
     def known_answer_test(self) -> None:
-        """Decide the release's golden inputs; any difference is a :class:`NotQualifiedError`."""
+        """Decide the release's golden inputs; any difference is a :class:`NotQualifiedError`.
+
+        Raises :class:`IntegrityError` where a parameter is not the one that the engine was built with.
+        """
+        if self._digest() != self._built:
+            raise IntegrityError(
+                "E-PARAMETERS",
+                "a parameter of the engine is not the one that was loaded",
+                remedy="start again; if it happens again, do not trust this machine's memory",
+            )
         expected = json.loads(self._files[ANSWERS])
         inputs = {name: load_array(self._files[f"golden/{name}.npy"]) for name in expected}
         for name, answer in self.answers(inputs).items():
@@ -179,6 +189,10 @@ class Engine:
                     f"the known-answer test differs on {name} from stage {(wrong or ['scores'])[0]} on",
                     remedy="this platform does not compute what the release promises: run `radiomicnet-md doctor`",
                 )
+
+    def _digest(self) -> str:
+        """Over every number that the engine holds."""
+        return immutable.digest({name: part for name, part in vars(self).items() if name != "_built"})
 
 
 def load_array(data: bytes) -> NDArray[np.uint8]:

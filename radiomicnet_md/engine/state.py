@@ -28,18 +28,22 @@ class Event(StrEnum):
     QUALIFICATION_SIGNED = "installation and operational qualification are signed for this platform"
     ANSWERS_HELD = "the known-answer test gave the recorded digests"
     ANSWERS_FAILED = "the known-answer test gave other digests"
-    CHANGED = "code, release or platform are not the qualified ones"
+    SUMS_FAILED = "a decision's own sums did not hold"
+    CHANGED = "code, dependencies, release, parameters or platform are not the verified ones"
 
 
 TABLE: dict[tuple[State, Event], State] = {
     (State.UNQUALIFIED, Event.QUALIFICATION_SIGNED): State.QUALIFIED,
     (State.UNQUALIFIED, Event.ANSWERS_HELD): State.UNQUALIFIED,
     (State.UNQUALIFIED, Event.ANSWERS_FAILED): State.DEGRADED,
+    (State.UNQUALIFIED, Event.SUMS_FAILED): State.DEGRADED,
+    (State.UNQUALIFIED, Event.CHANGED): State.DEGRADED,
     (State.QUALIFIED, Event.ANSWERS_HELD): State.READY,
     (State.QUALIFIED, Event.ANSWERS_FAILED): State.DEGRADED,
     (State.QUALIFIED, Event.CHANGED): State.DEGRADED,
     (State.READY, Event.ANSWERS_HELD): State.READY,
     (State.READY, Event.ANSWERS_FAILED): State.DEGRADED,
+    (State.READY, Event.SUMS_FAILED): State.DEGRADED,
     (State.READY, Event.CHANGED): State.DEGRADED,
 }
 

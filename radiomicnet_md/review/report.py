@@ -169,8 +169,9 @@ def _case(number: int, case: ShownCase) -> str:
     facts = [("Answer", _text(answer(predicate))), ("Input", _text(case.source)), ("Image", _text(_image(predicate)))]
     if predicate["reason"]:
         facts.append(("Remedy", _text(predicate["reason"]["remedy"])))
-        failed = [check for check in predicate["checks"] if not check["held"]]
-        facts += [("Gate", _text(f"{c['name']}: {c['value']}; allowed: {c['limit']}")) for c in failed]
+    word = "Gate" if predicate["reason"] else "Implausible"
+    failed = [check for check in predicate["checks"] if not check["held"]]
+    facts += [(word, _text(f"{c['name']}: {c['value']}; allowed: {c['limit']}")) for c in failed]
     if predicate["decision"]:
         facts += [("Why", _text(_why(predicate)))]
     if case.dice is not None:

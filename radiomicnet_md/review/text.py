@@ -76,9 +76,15 @@ def _head(predicate: Mapping[str, Any], proof: Proof) -> Iterator[Line]:
 
 
 def answer(predicate: Mapping[str, Any]) -> str:
-    """What the record says, in one sentence."""
+    """What the record says, in one sentence; an implausible result says so."""
     if predicate["reason"]:
         return printable(predicate["reason"]["text"])
+    flags = ", ".join(printable(check["name"]) for check in predicate["checks"] if not check["held"])
+    return _found(predicate) + (f"; implausible: {flags}" if flags else "")
+
+
+def _found(predicate: Mapping[str, Any]) -> str:
+    """What a result found."""
     choice = predicate["decision"]
     unit = 1 << choice["score_bits"]
     if choice["chosen"]:

@@ -318,5 +318,5 @@ def test_the_line_of_an_answer_has_the_contract_s_keys(desk: Desk, tmp_path: Pat
     answer: Answer = segment_file(path, desk, Target(out, "scan"))
     assert list(answer.line()) == [
         "status", "record_id", "log_index", "reason", "input",
-        "input_sha256", "mask_sha256", "contributions_sha256", "outputs",
+        "input_sha256", "mask_sha256", "contributions_sha256", "outputs", "flags",
     ]  # fmt: skip

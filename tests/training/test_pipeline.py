@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from radiomicnet_md.engine import building, candidate
 from radiomicnet_md.engine.release import open_release, trusted_keys
 from radiomicnet_md.engine.segment import Engine
+from radiomicnet_md_audit import sign
 from radiomicnet_md_training import evaluate, region
 from radiomicnet_md_training.__main__ import main
 
@@ -18,23 +20,25 @@ REGION = {"bins": 8, "bags": 1, "rounds": 20, "rate": 0.2, "seed": 1, "sensitivi
 
 
 @pytest.fixture(scope="module")
-def built(phantoms: Path, write_recipe: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(
+    phantoms: Path, write_recipe: Callable[..., Path], root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A folder with the runs, the stored results and the release of a very short recipe."""
     pytest.importorskip("interpret", reason="absent: interpret-core")
     at = tmp_path_factory.mktemp("pipeline")
     recipe = write_recipe("locked", name="locked", region=REGION)
-    (at / "lock.txt").write_text("nothing\n")
     common = [str(recipe), "--data", str(phantoms), "--out", str(at / "runs")]
     for fold in range(3):
         assert main(["unit", *common, "--seed", "1", "--fold", str(fold)]) == 0
     assert main(["evaluate", *common, "--results", str(at / "results")]) == 0
-    assert main(["release", *common, "--lock", str(at / "lock.txt")]) == 0
+    assert main(["candidate", *common, "--lock", str(root / "requirements" / "lock-py311.txt")]) == 0
+    building.build(candidate.read(at / "runs" / "locked" / "candidate"), at / "release", sign.generate())
     return at
 
 
 @pytest.mark.verifies("SRS-MOD-003", "SRS-REL-001")
 def test_the_release_opens_with_its_key_and_gives_its_known_answers(built: Path) -> None:
-    out = built / "runs" / "locked" / "release"
+    out = built / "release"
     release = open_release(out / "0.2.0", keys=trusted_keys(out / "release_key.pem"))
     Engine.load(release).known_answer_test()
     record = json.loads(release.files["training_record.json"])
@@ -45,7 +49,7 @@ def test_the_release_opens_with_its_key_and_gives_its_known_answers(built: Path)
 
 @pytest.mark.verifies("SRS-MOD-004", "SRS-MOD-001", "SRS-MOD-011")
 def test_the_card_counts_every_held_out_case_as_the_stored_row_does(built: Path) -> None:
-    card = json.loads((built / "runs" / "locked" / "release" / "0.2.0" / "model_card.json").read_text())
+    card = json.loads((built / "release" / "0.2.0" / "model_card.json").read_text())
     seen = card["validation"]
     lines = evaluate.of(evaluate.read(built / "results" / "locked" / "cases.csv"), region.NAMED_ONLY)
     lesions = [line for line in lines if line["lesion"] == "1"]
@@ -81,5 +85,5 @@ def test_a_row_without_a_region_layer_is_no_release(
     phantoms: Path, write_recipe: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = [str(write_recipe("plain")), "--data", str(phantoms), "--out", str(tmp_path)]
-    assert main(["release", *common, "--lock", str(tmp_path / "none")]) == 7
+    assert main(["candidate", *common, "--lock", str(tmp_path / "none")]) == 7
     assert "no region layer" in capsys.readouterr().err

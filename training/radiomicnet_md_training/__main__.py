@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m radiomicnet_md_training``: train a row of the results, score it, write the tables, make a release."""
+"""``python -m radiomicnet_md_training``: train a row of the results, score it, write the tables, make a candidate."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     faithfulness.add_argument("--results", type=Path, required=True, help="where it is stored for the tables")
     faithfulness.add_argument("--cases", type=int, help="of each fold, evenly spread; all where left out")
-    release = add("release", "train on all open cases, fit the region tables, lock, build and sign")
-    release.add_argument("--lock", type=Path, required=True, help="the dependency lock that the release binds")
+    candidate = add("candidate", "train on all open cases, fit the region tables, write what `release build` locks")
+    candidate.add_argument("--lock", type=Path, required=True, help="the dependency lock that the release binds")
     add("volumes", "train and score the three-dimensional row")
     tables = commands.add_parser("tables", help="write the results page from the stored rows")
     tables.add_argument("results", type=Path)

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the release folder: deciding files, known answers, model card, training record; signs it.
+"""Writes the candidate of a release: float weights, measurements, region tables, model card, training record.
 
-The key is made for this one signature and never written to disk: whoever pins its public half can tell that
-nothing was changed since, and nobody can sign another release with it. A manufacturer signs with its own.
+No key is needed and nothing is quantised here: ``radiomicnet-md release build`` locks, proves and signs.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from radiomicnet_md import phantom
-from radiomicnet_md.engine import release, segment
-from radiomicnet_md.engine.segment import Engine
+from radiomicnet_md.engine import candidate as candidates
+from radiomicnet_md.engine import installation, measure
+from radiomicnet_md.engine.acceptance import Limits
+from radiomicnet_md.engine.candidate import as_json
+from radiomicnet_md.engine.familiar import Reference
 from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md.model.network import PixelNetwork, parameters
-from radiomicnet_md_audit import sign
-from radiomicnet_md_training import candidate, evaluate, figures, pixel, region
+from radiomicnet_md_training import candidate, evaluate, familiar, figures, pixel, region
 from radiomicnet_md_training.harness import WHOLE, Row, Unit, train_unit
 from radiomicnet_md_training.prepare import Prepared
 from radiomicnet_md_training.recipe import Card
@@ -62,7 +61,7 @@ class Material:
 
 
 def make(row: Row, data: Path, lock: Path) -> Path:
-    """Train on all open cases, fit the region tables to the folds' proposals, build; returns the release's folder.
+    """Train on all open cases, fit the region tables to the folds' proposals, write; returns the candidate's folder.
 
     Every fold of the recipe's first seed has to be trained before (``train``): its proposals are what the tables are
     fitted to, and its answers are the figures of the model card.
@@ -81,10 +80,8 @@ def make(row: Row, data: Path, lock: Path) -> Path:
     prepared = row.prepared(whole)
     run = row.run(whole, prepared)
     mine = [line for line in lines if int(line["seed"]) == seed]
-    return build(
-        Material(row, whole, prepared, run, evaluate.tables(row, seed), row.recipe.card, mine, lock),
-        row.folder / "release",
-    )
+    material = Material(row, whole, prepared, run, evaluate.tables(row, seed), row.recipe.card, mine, lock)
+    return write(material, row.folder / "candidate")
 
 
 def golden() -> dict[str, NDArray[np.uint8]]:
@@ -98,42 +95,53 @@ def golden() -> dict[str, NDArray[np.uint8]]:
     }
 
 
-def build(material: Material, out: Path) -> Path:
-    """Write and sign ``out/<version>`` and ``out/release_key.pem``; returns the release's folder."""
-    recipe = material.row.recipe
-    files = candidate.files(material.network, material.prepared, recipe.measuring, material.tables.whole)
-    engine = Engine(files)
-    inputs = golden()
-    files |= {f"golden/{name}.npy": _npy(array) for name, array in inputs.items()}
-    files[segment.ANSWERS] = candidate.as_json(engine.answers(inputs))
-    files["calibration.json"] = candidate.as_json(_calibration(material))
-    files["model_card.json"] = candidate.as_json(_card(material))
-    files["training_record.json"] = candidate.as_json(_record(material))
-    key = sign.generate()
-    header = {
-        "id": material.card.id,
-        "version": recipe.version,
-        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "arithmetic": segment.ARITHMETIC,
-        "lock_sha256": hashlib.sha256(material.lock.read_bytes()).hexdigest(),
+def write(material: Material, folder: Path) -> Path:
+    """Write the candidate into a new folder and return it.
+
+    Raises :class:`ConfigurationError` where the folder is there already, or the network saw shrunken images.
+    """
+    recipe, prepared = material.row.recipe, material.prepared
+    if prepared.shrink != 1 or folder.exists():
+        raise ConfigurationError(
+            "E-RECIPE-CANDIDATE",
+            "there is a candidate already, or the recipe trains on shrunken images",
+            remedy=f"move {folder} away, and use a recipe of the whole working grid",
+        )
+    chosen = candidate.index(prepared)
+    images = np.stack([measure.canvas(prepared.data.levels(i)) for i in chosen])  # (N, 2, GRID, GRID)
+    calibration = {
+        "cases": [prepared.data.names[i] for i in chosen],
+        "rule": "scale of a channel: the largest magnitude over these training cases / 1023",
     }
-    folder = out / recipe.version
-    release.write(folder, files, header, key)
-    (out / release.PINNED_KEY.name).write_bytes(key.public.to_pem())
+    passed_on = {
+        "acceptance.json": Limits(reference=_reference(material)).to_json().encode(),
+        "calibration.json": as_json(calibration),
+        "model_card.json": as_json(_card(material)),
+        "preprocessing.json": as_json(recipe.measuring.to_json()),
+        "training_record.json": as_json(_record(material)),
+        installation.LOCK: material.lock.read_bytes(),
+    }
+    network = material.network
+    content = candidates.Candidate(
+        id=material.card.id,
+        version=recipe.version,
+        rho=network.head.rho,
+        network={name: tensor.numpy() for name, tensor in network.state_dict().items()},
+        measured=candidate.measured(prepared),
+        calibration={"images": images, "values": prepared.standardised()[chosen].astype(np.float32)},
+        region=material.tables.whole,
+        passed_on=passed_on,
+        golden=golden(),
+    )
+    candidates.write(folder, content)
     return folder
 
 
-def _calibration(material: Material) -> dict[str, Any]:
-    return {
-        "cases": candidate.calibration(material.prepared),
-        "rule": "scale of a channel: the largest magnitude over these training cases / 1023",
-    }
-
-
-def _npy(array: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
+def _reference(material: Material) -> Reference:
+    """What is usual among the training cases and the right answers out of fold."""
+    prepared, seed = material.prepared, material.unit.seed
+    answers = familiar.answers(evaluate.proposed(material.row, seed), material.tables.folds)
+    return familiar.fit(prepared.data, prepared.part, prepared.values, answers)
 
 
 def _card(material: Material) -> dict[str, Any]:

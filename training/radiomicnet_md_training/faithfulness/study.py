@@ -25,6 +25,7 @@ from scipy.stats import rankdata
 
 from radiomicnet_md.decision import LOGIT_BITS
 from radiomicnet_md.engine import resample
+from radiomicnet_md.engine.candidate import as_json
 from radiomicnet_md.engine.program import TABLE_BITS
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.errors import ConfigurationError
@@ -90,7 +91,7 @@ def of_row(row: harness.Row, seed: int, exact: int = EXACT, cases_per_fold: int 
     parts: list[Row] = []
     for unit in units:
         share = exact * (unit.fold + 1) // len(units) - exact * unit.fold // len(units)
-        digest = hashlib.sha256(candidate.as_json(tables[unit.fold])).hexdigest()
+        digest = hashlib.sha256(as_json(tables[unit.fold])).hexdigest()
         asked = {"run": row.digest, "tables_sha256": digest, "exact": share, "cases_per_fold": cases_per_fold}
         file = unit.folder(row.folder) / KEPT
         part = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"asked": None}
