@@ -59,9 +59,9 @@ def test_the_card_counts_normals_and_says_what_its_figures_are(release: Release)
     card = json.loads(release.files["model_card.json"])
     figures = card["validation"]
     assert figures["notice"] == "demonstration on public data, not clinical evidence"
-    assert (figures["lesion_images"], figures["normal_images"]) == (58, 12)
+    assert (figures["lesion_images"], figures["normal_images"]) == (463, 97)
     assert figures["lesion_mean_dice"] >= 0.70
-    assert 0 <= figures["normals_answered_no_lesion"] <= 12
+    assert 0 <= figures["normals_answered_no_lesion"] <= 97
     assert card["must_not_be_used_for"]
 
 
@@ -178,6 +178,7 @@ def test_the_release_is_bound_to_the_lock_of_this_checkout_and_holds_its_recipe(
 
     assert release.manifest["lock_sha256"] == digest("requirements/lock-py311.txt")
     record = json.loads(release.files["training_record.json"])
-    assert re.fullmatch("[0-9a-f]{64}", record["recipe_sha256"])
-    assert {"seed", "preprocessing", "pixel", "folds", "region"} <= set(record["recipe"])
-    assert (record["recipe"]["name"], record["recipe"]["version"]) == (release.id, release.version)
+    assert re.fullmatch("[0-9a-f]{64}", record["run_sha256"])
+    assert {"preprocessing", "network", "optimiser", "folds", "region"} <= set(record["recipe"])
+    assert (record["recipe"]["card"]["id"], record["recipe"]["version"]) == (release.id, release.version)
+    assert len(record["training_cases"]) == 560

@@ -41,8 +41,7 @@ def test_a_fresh_process_gives_the_same_bits(name: str, expected: determinism.Fo
 def test_another_image_has_other_hashes(expected: determinism.Found) -> None:
     """A hash that knew no image would prove nothing."""
     given = determinism.images(COUNT)[1]
-    given[0] = given[0].copy()
-    given[0][40:60, 40:60] ^= 64
+    given[0] = given[1]
     found = determinism.digests(given, HERE)
     assert not {found[stage] for stage in (*STAGES, determinism.FLOAT)} & set(expected.values())
 

@@ -38,7 +38,7 @@ def training(rows: Mapping[str, Row], pictures: Sequence[str]) -> str:
                 f"`{name}`",
                 f"{recipe.optimiser.epochs}{start}",
                 _all(unit.device for unit in row.run.units),
-                f"{recipe.folds.count} × {len(recipe.folds.seeds)}",
+                f"{len({unit.fold for unit in row.run.units})} × {len(recipe.folds.seeds)}",
                 number(sum(spent) / len(spent) / 60, 1),
                 number(sum(spent) / 60, 1),
             )
