@@ -5,8 +5,9 @@ Rules of this module:
 
 - An echocardiogram in colour that pydicom ships: real, valid DICOM, and outside the intended use.
 - A phantom of one fixed seed, whose outline is known because it was drawn.
-- Where ``RADIOMICNET_MD_DATA`` names a folder with ``busi_384``: of the validation split, in the order of the
-  ids, the first two images with a lesion and the first normal one. No result was looked at to choose them.
+- Where ``RADIOMICNET_MD_DATA`` names a folder with ``busi_384``: of the split ``val``, in the order of the
+  ids, the first two images with a lesion and the first normal one. No result was looked at to choose them. A release
+  They are training images of the release, and the page says so.
 """
 
 from __future__ import annotations
@@ -103,8 +104,9 @@ def _public_image(folder: Path, name: str) -> Given:
     return Given(
         name=name,
         title=f"BUSI {name}",
-        source="Breast ultrasound of the public data set BUSI, validation split, first of its kind by id.",
+        source="Breast ultrasound of the public data set BUSI, split val, first of its kind by id. The release was "
+        "trained on it: the Dice shows agreement with what it knows, not how well it does on what it does not.",
         path=folder / "images" / f"{name}.png",
         truth=(truth != 0).astype(np.uint8),
-        truth_note="against the mask of the data set" if truth.any() else "against the data set's empty mask",
+        truth_note=f"against the {'' if truth.any() else 'empty '}mask that it was trained with",
     )
