@@ -87,8 +87,10 @@ def as_sum(network: nn.Module, prepared: Prepared) -> PixelNetwork | None:
 
     The plain logit becomes the rest, under a bound that no logit comes near; None for every other network.
     """
-    if isinstance(network, PixelNetwork) or not isinstance(network, PlainNetwork):
-        return network if isinstance(network, PixelNetwork) else None
+    if isinstance(network, PixelNetwork):
+        return network
+    if not isinstance(network, PlainNetwork):
+        return None
     summed = PixelNetwork(len(PAPER), len(NAMED), prepared.codes.shape[1] // len(NAMED), NO_BOUND)
     warm(summed, network)
     with torch.no_grad():
