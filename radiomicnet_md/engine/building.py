@@ -28,7 +28,7 @@ from radiomicnet_md import __version__
 from radiomicnet_md.decision import LOGIT_BITS
 from radiomicnet_md.engine import gating, installation, lock, program, segment, tables
 from radiomicnet_md.engine import release as releases
-from radiomicnet_md.engine.candidate import GOLDEN, Candidate, as_json, npy
+from radiomicnet_md.engine.candidate import GOLDEN, Arrays, Candidate, as_json, npy
 from radiomicnet_md.engine.measure import Preprocessing
 from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.starting import started
@@ -76,7 +76,9 @@ def files(candidate: Candidate) -> dict[str, bytes]:
     """Every file of the release, by name."""
     installation.refuse_other_versions(candidate.passed_on)
     network = _network(candidate)
-    deciding = decides(network, _batches(candidate), candidate.measured, candidate.preprocessing, candidate.region)
+    deciding = decides(
+        network, batches(candidate.calibration), candidate.measured, candidate.preprocessing, candidate.region
+    )
     content = {**candidate.passed_on, **deciding}
     answers = segment.Engine(content).answers(candidate.golden)
     content |= {f"{GOLDEN}/{name}.npy": npy(array) for name, array in candidate.golden.items()}
@@ -155,8 +157,9 @@ def _network(candidate: Candidate) -> PixelNetwork:
     return network.eval()
 
 
-def _batches(candidate: Candidate) -> list[tuple[Tensor, Tensor]]:
-    images, values = candidate.calibration["images"], candidate.calibration["values"]
+def batches(calibration: Arrays) -> list[tuple[Tensor, Tensor]]:
+    """A candidate's calibration ``images`` and ``values`` as :func:`decides` takes them."""
+    images, values = calibration["images"], calibration["values"]
     return [
         (
             torch.from_numpy(images[start : start + BATCH]).float() / 255,  # (B, 2, GRID, GRID)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md import phantom
 from radiomicnet_md.engine import candidate as candidates
-from radiomicnet_md.engine import installation, measure
+from radiomicnet_md.engine import installation
 from radiomicnet_md.engine.acceptance import Limits
 from radiomicnet_md.engine.candidate import as_json
 from radiomicnet_md.engine.familiar import Reference
@@ -107,10 +107,8 @@ def write(material: Material, folder: Path) -> Path:
             "there is a candidate already, or the recipe trains on shrunken images",
             remedy=f"move {folder} away, and use a recipe of the whole working grid",
         )
-    chosen = candidate.index(prepared)
-    images = np.stack([measure.canvas(prepared.data.levels(i)) for i in chosen])  # (N, 2, GRID, GRID)
     calibration = {
-        "cases": [prepared.data.names[i] for i in chosen],
+        "cases": [prepared.data.names[i] for i in candidate.index(prepared)],
         "rule": "scale of a channel: the largest magnitude over these training cases / 1023",
     }
     passed_on = {
@@ -128,7 +126,7 @@ def write(material: Material, folder: Path) -> Path:
         rho=network.head.rho,
         network={name: tensor.numpy() for name, tensor in network.state_dict().items()},
         measured=candidate.measured(prepared),
-        calibration={"images": images, "values": prepared.standardised()[chosen].astype(np.float32)},
+        calibration=candidate.calibration(prepared),
         region=material.tables.whole,
         passed_on=passed_on,
         golden=golden(),

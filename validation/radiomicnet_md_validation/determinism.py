@@ -196,11 +196,14 @@ def force(what: str) -> Iterator[None]:
 
 def elsewhere(configuration: Configuration, count: int) -> Found:
     """The digests by a process of its own."""
-    threads = {name: str(max(configuration.threads, os.cpu_count() or 1)) for name in ("NUMBA_NUM_THREADS",)}
+    threads = {
+        "NUMBA_NUM_THREADS": str(max(configuration.threads, os.cpu_count() or 1)),
+        "OMP_NUM_THREADS": str(configuration.threads),
+    }
     command = [sys.executable, "-m", "radiomicnet_md_validation.determinism", "--one", configuration.name]
     found = subprocess.run(  # noqa: S603 - this module, by this interpreter
         [*command, "--images", str(count)],
-        env=os.environ | threads | {"OMP_NUM_THREADS": str(configuration.threads)} | dict(configuration.surroundings),
+        env=os.environ | threads | dict(configuration.surroundings),
         capture_output=True,
         text=True,
         check=False,
