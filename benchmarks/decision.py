@@ -1,70 +1,174 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the time of one decision goes, stage by stage, as a Markdown table.
+"""What one decision costs, beside a plain U-Net's forward pass alone, and where its time goes; as Markdown tables.
 
-``python benchmarks/decision.py [--repeat N]``. One process, torch and numba with their usual threads, a generated
-448 × 560 image; each time is the median of the repetitions after one call that compiles.
+``python -P benchmarks/decision.py [--rounds N]``; the machine should be idle. Ends with 3 where a limit is broken.
+
+Rules of this module:
+
+- A decision is a whole one: an image of 256 × 256 in memory is admitted, measured, decided and screened, its record
+  described, signed, put into the log and made durable. Reading the file and writing pictures are not part of it.
+- The U-Net (31 million parameters, float32, channels last) only runs its forward pass, on the same number of pixels.
+- All rows in turn, round after round in one process, each called once unmeasured before its measured calls.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
 
-from radiomicnet_md import phantom
-from radiomicnet_md.engine import decide, measure, resample
+import torch
+
+from benchmarks.networks import BASELINES
+from radiomicnet_md import config, desk, io, phantom
+from radiomicnet_md.desk import Desk
+from radiomicnet_md.engine import decide, measure, record, resample, segment
+from radiomicnet_md.engine.record import Case, Outcome
 from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.engine.segment import Engine
-from radiomicnet_md.engine.torch_engine import TorchEngine
+from radiomicnet_md.image import Image
+from radiomicnet_md.opening import open_desk
 from radiomicnet_md.radiomics import per_lesion, region
 from radiomicnet_md.radiomics.definitions import NAMED
 
+SIDE = 256
+CALLS = 3  # measured calls of a row a round, after one that is not
+ROUNDS = 12
+BROKEN = 3
+UNET = "U-Net, 31 million parameters: forward pass alone"
+PLAIN, GROUPS, WHOLE = "decision", "and Shapley values of the groups", "and PyRadiomics' values of the lesion"
+LIMITS = {PLAIN: 0.1, GROUPS: 0.2, WHOLE: 0.5}  # of the U-Net's time
 
-def median(call: Callable[[], object], repeat: int) -> float:
-    """Median milliseconds of ``repeat`` calls after a first one."""
-    call()
-    times = []
-    for _ in range(repeat):
-        started = time.perf_counter()
-        call()
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times)
+Calls = dict[str, Callable[[], object]]
+Times = dict[str, list[float]]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--repeat", type=int, default=15)
-    repeat = parser.parse_args().repeat
-    engine = Engine.load(open_release(default_folder()))
-    source = phantom.make(1).pixels
+@contextmanager
+def opened() -> Iterator[tuple[Desk, Image]]:
+    """A desk in a home of its own, and an image with a lesion as a reader hands it over."""
+    with tempfile.TemporaryDirectory() as folder:
+        home, file = Path(folder) / "home", Path(folder) / "phantom.dcm"
+        made = [sys.executable, "-m", "radiomicnet_md", "--quiet", "--home", str(home), "init"]
+        subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
+        phantom.write_dicom(phantom.make(1, SIDE, SIDE), file)
+        with open_desk(config.load({"home": home})) as ready:
+            yield ready, io.read(file).image
+
+
+def decision(ready: Desk, image: Image) -> int:
+    """One case from its samples to its durable record; how many regions it found."""
+    if not isinstance(ready.engine, Engine):
+        raise SystemExit(str(ready.engine))
+    case, stopped = desk.judged(Case(desk.new_id(), desk.new_id(), Outcome.RESULT), image, ready.engine)
+    if stopped is not None or case.decision is None or not case.decision.chosen:
+        raise SystemExit(f"the benchmark's image is not decided, or has no lesion: {stopped}")
+    ready.ledger.append(record.statement(record.describe(case, ready.maker)))
+    return len(case.decision.chosen)
+
+
+def without(ready: Desk, image: Image, *, groups: bool) -> Callable[[], object]:
+    """The decision without PyRadiomics' values and, unless ``groups``, without Shapley values."""
+
+    def call() -> None:
+        with mock.patch.object(segment, "_lesion", return_value={}):
+            if groups:
+                decision(ready, image)
+            else:
+                with mock.patch.object(Engine, "shares", return_value={}):
+                    decision(ready, image)
+
+    return call
+
+
+def unet() -> Callable[[], object]:
+    """The U-Net on as many pixels."""
+    torch.manual_seed(0)
+    network = BASELINES["unet"].build().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    image = torch.rand(1, 2, SIDE, SIDE).to(memory_format=torch.channels_last)
+    values, codes = torch.randn(1, 13), torch.randint(0, 64, (1, 32, SIDE // 2, SIDE // 2), dtype=torch.uint8)
+
+    def call() -> object:
+        with torch.inference_mode():
+            return network(image, values, codes)
+
+    return call
+
+
+def interleaved(rows: Calls, rounds: int) -> Times:
+    """Milliseconds of every call of every row."""
+    times: Times = {name: [] for name in rows}
+    for _ in range(rounds):
+        for name, call in rows.items():
+            call()
+            for _ in range(CALLS):
+                started = time.perf_counter()
+                call()
+                times[name].append(1e3 * (time.perf_counter() - started))
+    return times
+
+
+def stages(engine: Engine) -> Calls:
+    """The parts of a decision, each alone."""
+    source = phantom.make(1, SIDE, SIDE).pixels
     proposal = engine.propose(source)
     levels, codes = proposal.measured.levels, proposal.codes[: len(NAMED)]
-    decision = engine.decide(source, (0.1, 0.1))
-    mask = resample.enlarge_mask(decision.chosen[0].pixels, source.shape[0], source.shape[1])
-    network = TorchEngine(engine.program, engine.tensors, engine.spatial)
+    chosen = engine.decide(source, (0.1, 0.1)).chosen[0].pixels
+    mask = resample.enlarge_mask(chosen, *source.shape)
     views, factors = engine.preprocessing.views(levels), engine.factors(proposal.measured.paper)
-    found = decide.candidates(decide.upsample(proposal.evidence.logit, levels.shape[0], levels.shape[1]))
-    rows: list[tuple[str, Callable[[], object]]] = [
-        ("measure: working grid, 13 values, 32 maps", lambda: measure.measure(source, engine.preprocessing)),
-        ("network in exact integers", lambda: network.run(views, factors)),
-        (
-            "candidate regions",
-            lambda: decide.candidates(decide.upsample(proposal.evidence.logit, levels.shape[0], levels.shape[1])),
+    evidence = decide.upsample(proposal.evidence.logit, *levels.shape)
+    found = decide.candidates(evidence)
+    places = {"lesion": proposal.evidence.logit > 0}
+    return {
+        "measure: working grid, 13 values, 32 maps": lambda: measure.measure(source, engine.preprocessing),
+        "network in exact integers": lambda: engine.network.run(views, factors),
+        "candidate regions": lambda: decide.candidates(evidence),
+        f"named values and terms of {len(found.tree)} candidates": lambda: engine.regions.read(
+            region.measure(found.tree, levels, codes)
         ),
-        (
-            f"named values and terms of {len(found.tree)} candidates",
-            lambda: engine.regions.read(region.measure(found.tree, levels, codes)),
-        ),
-        ("PyRadiomics' 102 values of the lesion", lambda: per_lesion.measure(source, mask, (0.1, 0.1))),
-        ("the whole decision", lambda: engine.decide(source, (0.1, 0.1))),
-        ("known-answer test (4 inputs)", engine.known_answer_test),
-    ]
-    print("| Stage of one decision | median ms |\n|---|---|")
-    for name, call in rows:
-        print(f"| {name} | {median(call, repeat):.1f} |")
+        "Shapley values of the groups: eight decoders": lambda: engine.shares(proposal, places),
+        "PyRadiomics' 102 values of the lesion": lambda: per_lesion.measure(source, mask, (0.1, 0.1)),
+        "known-answer test (4 inputs)": engine.known_answer_test,
+    }
+
+
+def tables(whole: Times, parts: Times) -> list[str]:
+    """Both tables."""
+    beside = statistics.median(whole[UNET])
+    lines = ["| 256 × 256 pixels, 2 threads | median ms | of the U-Net's | limit | |", "|---|---:|---:|---:|---|"]
+    for name, times in whole.items():
+        ratio, limit = statistics.median(times) / beside, LIMITS.get(name)
+        said = "" if limit is None else f"{limit:g}"
+        broken = "BROKEN" if limit is not None and ratio > limit else ""
+        lines.append(f"| {name} | {statistics.median(times):.1f} | {ratio:.3f} | {said} | {broken} |")
+    lines += ["", "| Stage of one decision | median ms |", "|---|---:|"]
+    return lines + [f"| {name} | {statistics.median(times):.1f} |" for name, times in parts.items()]
+
+
+def main() -> int:
+    """Measure and print; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = parser.parse_args().rounds
+    with opened() as (ready, image):
+        rows = {
+            UNET: unet(),
+            PLAIN: without(ready, image, groups=False),
+            GROUPS: without(ready, image, groups=True),
+            WHOLE: lambda: decision(ready, image),
+        }
+        whole = interleaved(rows, rounds)
+    parts = interleaved(stages(Engine.load(open_release(default_folder()))), rounds)
+    print("\n".join(tables(whole, parts)))
+    beside = statistics.median(whole[UNET])
+    return BROKEN if any(statistics.median(whole[name]) > limit * beside for name, limit in LIMITS.items()) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -59,6 +59,7 @@ class Subject:
 
     call: Callable[[], object]
     parameters: int
+    counted: Callable[[], object] | None = None  # the same by torch, where what is called is not
 
 
 @dataclass(slots=True)
@@ -112,22 +113,26 @@ def shipped() -> Subject:
 
     import numpy as np
 
-    from radiomicnet_md.engine import contributions, release, segment
-    from radiomicnet_md.engine.torch_engine import TorchEngine
+    from radiomicnet_md.engine import contributions, release, runners, segment
+    from radiomicnet_md.engine.runner import Runner
 
     opened = release.open_release(release.default_folder())
     engine = segment.Engine.load(opened)
-    network = TorchEngine(engine.program, engine.tensors, engine.spatial)
+    by_torch = runners.made(runners.TORCH, engine.program, engine.tensors, engine.spatial)
     numbers = np.random.default_rng(0)
     levels = numbers.integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
     codes = numbers.integers(0, 64, (len(engine.head.phi), SIDE // 2, SIDE // 2), dtype=np.uint8)
     values = numbers.normal(size=13)
 
-    def call() -> object:
+    def call(network: Runner) -> object:
         raw = network.run(engine.preprocessing.views(levels), engine.factors(values))
         return contributions.attribute(engine.head, raw["output"], codes)
 
-    return Subject(call, json.loads(opened.files["model_card.json"])["parameters"]["pixel_layer"])
+    return Subject(
+        partial(call, engine.network),
+        json.loads(opened.files["model_card.json"])["parameters"]["pixel_layer"],
+        partial(call, by_torch),
+    )
 
 
 ROWS: dict[str, Row] = {
@@ -202,7 +207,8 @@ def measure(rounds: int) -> dict[str, Cost]:
     peaks = {name: peak(name) for name in ROWS}
     subjects = {name: row.make() for name, row in ROWS.items()}
     costs = {
-        name: Cost(subject.parameters, multiplications(subject.call), peaks[name]) for name, subject in subjects.items()
+        name: Cost(subject.parameters, multiplications(subject.counted or subject.call), peaks[name])
+        for name, subject in subjects.items()
     }
     for _ in range(rounds):
         for name, subject in subjects.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What exact integers cost: one network in float32 and in integers, with torch and with OpenVINO.
+"""What exact integers cost: one network in float32 and in integers, by our loops, by torch and by OpenVINO.
 
 ``make bench-engine`` or ``python -P benchmarks/second_engine.py`` prints the page; ``--write`` also puts it into
 ``docs/reference/benchmarks-engine.md``; ``--quick`` only tries the script. The machine should be idle. Ends with 3
@@ -10,7 +10,7 @@ Rules of this module:
 - All rows in turn, round after round in one process, each called once unmeasured before its measured calls.
 - One set of weights: the integers are locked from the very network that the float rows run.
 - Every row goes from canvases and thirteen values to the decoder's seventeen channels, channel factors included.
-- No row is timed before the two exact ones have given the same integers.
+- No row is timed before the exact ones have given the same integers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,8 +30,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from radiomicnet_md.engine import gating, openvino_engine, tables
+from radiomicnet_md.engine.compiled_engine import CompiledEngine
 from radiomicnet_md.engine.lock import lock
 from radiomicnet_md.engine.program import Gate
+from radiomicnet_md.engine.runner import Codes, Runner
 from radiomicnet_md.engine.torch_engine import TorchEngine
 from radiomicnet_md.model.blocks import ConvNorm
 from radiomicnet_md.model.network import PixelNetwork
@@ -47,10 +48,11 @@ VIEWS = (1, 2)  # the image; and its mirror image too, as a release may ask
 
 TRAINED = "torch, float32, as trained"
 FOLDED = "torch, float32, normalisation folded"
+COMPILED = "compiled loops, exact integers"
 EXACT = "torch, exact integers"
 OTHER = "OpenVINO, float32"
 SECOND = "OpenVINO, exact integers"
-LIMITS = ((EXACT, TRAINED, 0.75), (SECOND, TRAINED, 0.35), (SECOND, OTHER, 1.3))  # row, beside, largest ratio
+LIMITS = ((COMPILED, TRAINED, 0.75), (SECOND, TRAINED, 0.35), (SECOND, OTHER, 1.3))  # row, beside, largest ratio
 
 Calls = dict[str, Callable[[], object]]
 Times = dict[str, list[float]]
@@ -116,15 +118,16 @@ def calls(views: int) -> Calls:
     channels = gating.Gating(
         np.zeros(len(PAPER)), np.ones(len(PAPER)), locked.tensors, tables.channel(gating.SIGMOID_BITS), count
     )
-    first = TorchEngine(locked.operations, locked.tensors, tables.spatial())
-    second = openvino_engine.OpenVinoEngine(locked.operations, locked.tensors, tables.spatial(), threads=THREADS)
+    parts = locked.operations, locked.tensors, tables.spatial()
+    ours, first = CompiledEngine(*parts), TorchEngine(*parts)
+    second = openvino_engine.OpenVinoEngine(*parts, threads=THREADS)
 
-    def exact(engine: TorchEngine | openvino_engine.OpenVinoEngine) -> dict[str, Any]:
+    def exact(engine: Runner) -> Codes:
         return engine.run(canvases, channels.factors(channels.vector(numbers)))
 
-    ours, theirs = exact(first), exact(second)
-    if any(not np.array_equal(ours[name], theirs[name]) for name in ours):
-        raise SystemExit("the two exact engines differ; their times mean nothing")
+    wanted = exact(ours)
+    if any(not np.array_equal(wanted[name], exact(engine)[name]) for engine in (first, second) for name in wanted):
+        raise SystemExit("the exact engines differ; their times mean nothing")
     converted = openvino.convert_model(Decoder(made).eval(), example_input=(image, values))
     settings = {**openvino_engine.SETTINGS, "INFERENCE_NUM_THREADS": THREADS}
     converted.reshape({converted.inputs[0]: list(image.shape), converted.inputs[1]: list(values.shape)})
@@ -136,6 +139,7 @@ def calls(views: int) -> Calls:
     return {
         TRAINED: lambda: trained(wide, values),
         FOLDED: lambda: merged(wide, values),
+        COMPILED: lambda: exact(ours),
         EXACT: lambda: exact(first),
         OTHER: lambda: compiled.infer_new_request(given),
         SECOND: lambda: exact(second),

@@ -72,6 +72,7 @@ class Decision:
     paper_values: Mapping[str, float]  # the 13 global values of the paper
     gamma: tuple[float, ...]  # per gate, fine to coarse
     attention: tuple[float, ...]  # mean attention per gate, fine to coarse
+    groups: Mapping[str, Mapping[str, int]]  # zone to the shares of the groups of values, see engine.coalitions
     stages: Mapping[str, str]  # digest after each stage: levels, features, trunk, logit, mask
     arithmetic: str  # "integers in float32", …
     lesions: tuple[Mapping[str, Any], ...] = ()  # per-lesion PyRadiomics values or typed UNDEFINED

@@ -19,6 +19,7 @@ from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine.acceptance import Limits
 from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.state import State
+from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.errors import NotQualifiedError
 from radiomicnet_md.image import array_sha256, mask_sha256
 from radiomicnet_md.radiomics.region import VALUE_NAMES
@@ -72,9 +73,11 @@ def decision(levels: NDArray[np.uint8], level: int) -> Decision:
     region = Region(0, int(pixels.sum()), (0, 0, *pixels.shape), values, terms, 5, (2 << SCORE_BITS) + 5, pixels)
     other = replace(region, threshold=1, intercept=0, terms={**shares, VALUE_NAMES[0]: -8}, score=-8)
     stages = {"levels": array_sha256(small), "logit": array_sha256(logit), "mask": mask_sha256(mask)}
+    chosen = (region,) if pixels.any() else ()
+    sums = {name: int(logit[zone].sum()) for name, zone in zones(chosen, *logit.shape).items()}
     return Decision(
         mask=mask,
-        chosen=(region,) if pixels.any() else (),
+        chosen=chosen,
         runner_up=other,
         candidates=2,
         levels=small,
@@ -87,6 +90,7 @@ def decision(levels: NDArray[np.uint8], level: int) -> Decision:
         paper_values={"glcm_Contrast": float(small.mean())},
         gamma=(0.5,),
         attention=(0.25,),
+        groups={name: {"usual": 6 * total, "GLCM": 0, "LBP": 7, "intensity": -7} for name, total in sums.items()},
         stages=stages,
         arithmetic="integers in float32",
         lesions=({"pixels": int(mask.sum()), "levels_sha256": "4" * 64, "values": {"firstorder_Mean": 1.5}},),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiomicnet_md.commands.call import Call
+from radiomicnet_md.engine import runners
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     build = verbs.add_parser("build", parents=[shared], help="lock a candidate, prove its bounds, write and sign")
     build.add_argument("candidate", type=Path, metavar="CANDIDATE", help="the folder that training left")
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the folder <version> is made")
+    build.add_argument(
+        "--engine",
+        choices=runners.NAMES,
+        default=runners.COMPILED,
+        help="what runs the network on the device; the bits are the same (default: %(default)s)",
+    )
     keys = build.add_mutually_exclusive_group(required=True)
     keys.add_argument("--key", type=Path, metavar="FILE", help="the release key, encrypted")
     keys.add_argument("--demonstration", action="store_true", help="a key made for this signature and thrown away")
@@ -117,7 +124,7 @@ def _build(call: Call) -> int:
     key = sign.generate() if given.demonstration else _key(given.key)
     call.console.note(f"locking {read.id} {read.version}: scales, bounds, tables, known answers")
     try:
-        release = building.build(read, given.out.absolute(), key)
+        release = building.build(read, given.out.absolute(), key, given.engine)
     except OSError as error:
         raise _unwritable(error) from error
     card, largest = json.loads(release.files[MODEL_CARD]), building.largest_sum(release)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from radiomicnet_md import __version__
 from radiomicnet_md.decision import LOGIT_BITS
-from radiomicnet_md.engine import gating, installation, lock, program, segment, tables
+from radiomicnet_md.engine import gating, installation, lock, program, runners, segment, tables
 from radiomicnet_md.engine import release as releases
 from radiomicnet_md.engine.candidate import GOLDEN, Arrays, Candidate, as_json, npy
 from radiomicnet_md.engine.measure import Preprocessing
@@ -41,7 +41,7 @@ BATCH = 8  # calibration images at a time
 _NUMBERS = NDArray[np.float64]
 
 
-def build(candidate: Candidate, out: Path, key: sign.SigningKey) -> Release:
+def build(candidate: Candidate, out: Path, key: sign.SigningKey, runner: str = runners.COMPILED) -> Release:
     """Write and sign ``out/<version>``, and the key's public half as ``out/release_key.pem``; returns it as read back.
 
     Raises :class:`IntegrityError` (``E-BOUND``) where a layer's sums could leave the exact range,
@@ -57,7 +57,7 @@ def build(candidate: Candidate, out: Path, key: sign.SigningKey) -> Release:
             remedy="Name another folder with --out; a release is never overwritten.",
         )
     releases.version_key(candidate.version)
-    content = files(candidate)
+    content = files(candidate, runner)
     locked = candidate.passed_on[installation.LOCK]
     header = {
         "id": candidate.id,
@@ -72,13 +72,12 @@ def build(candidate: Candidate, out: Path, key: sign.SigningKey) -> Release:
     return releases.open_release(folder, keys={key.public.keyid: key.public})
 
 
-def files(candidate: Candidate) -> dict[str, bytes]:
+def files(candidate: Candidate, runner: str = runners.COMPILED) -> dict[str, bytes]:
     """Every file of the release, by name."""
     installation.refuse_other_versions(candidate.passed_on)
     network = _network(candidate)
-    deciding = decides(
-        network, batches(candidate.calibration), candidate.measured, candidate.preprocessing, candidate.region
-    )
+    inputs = batches(candidate.calibration)
+    deciding = decides(network, inputs, candidate.measured, candidate.preprocessing, candidate.region, runner)
     content = {**candidate.passed_on, **deciding}
     answers = segment.Engine(content).answers(candidate.golden)
     content |= {f"{GOLDEN}/{name}.npy": npy(array) for name, array in candidate.golden.items()}
@@ -92,14 +91,15 @@ def largest_sum(release: Release) -> int:
     return int(max(json.loads(release.files[segment.TABLES])["largest_sums"].values()))
 
 
-def decides(
+def decides(  # noqa: PLR0913 - a network, what was measured for it, and who runs it
     network: PixelNetwork,
     batches: Iterable[tuple[Tensor, Tensor]],
     measured: Mapping[str, _NUMBERS],
     preprocessing: Preprocessing,
     region: Mapping[str, Any],
+    runner: str = runners.COMPILED,
 ) -> dict[str, bytes]:
-    """The files that come out of a trained network: weights and tables.
+    """The files that come out of a trained network: weights and tables; ``runner`` names the engine of the device.
 
     ``batches`` are calibration inputs (image (B, 2, H, W) in 0 … 1, values (B, 13)); ``measured`` holds
     ``thresholds``, ``mean`` and ``deviation``. Raises :class:`IntegrityError` where a bound cannot be proven.
@@ -115,6 +115,7 @@ def decides(
     views = 2 if preprocessing.mirrored else 1
     phi = np.rint(head.tables().detach().double().numpy() * 2**program.TABLE_BITS).astype(int)
     content = {
+        "engine": runner,
         "program": program.to_json(locked.operations),
         "largest_sums": locked.sums,
         "thresholds": [[t.hex() for t in row] for row in measured["thresholds"].tolist()],

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from radiomicnet_md.engine.kernels import head as kernel
 from radiomicnet_md.engine.program import STREAM
 from radiomicnet_md.errors import IntegrityError
 
@@ -45,17 +46,13 @@ class Evidence:
     rest: Integers  # (h2, w2)
 
 
-def attribute(head: Head, outputs: Integers, codes: NDArray[np.uint8]) -> Evidence:
+def attribute(head: Head, outputs: NDArray[np.int16], codes: NDArray[np.uint8]) -> Evidence:
     """Evidence from the output codes (views, gates + 1, h2, w2) and the map codes (scales · names, h2, w2)."""
-    named = len(head.names)
-    contributions = np.zeros((named, *codes.shape[1:]), dtype=np.int64)
-    for m in range(codes.shape[0]):
-        contributions[m % named] += gate(head, outputs, m) * head.phi[m][codes[m]]
-    rest = head.rest[outputs[:, -1] + STREAM[1]].sum(0)
+    contributions, rest = kernel.contributions(len(head.names), outputs, codes, head.gate, head.phi, head.rest)
     return Evidence(head.bias + contributions.sum(0) + rest, contributions, rest)
 
 
-def gate(head: Head, outputs: Integers, m: int) -> Integers:
+def gate(head: Head, outputs: NDArray[np.int16], m: int) -> Integers:
     """How far map m's gate is open (h2, w2), 2**-GATE_BITS; a release has a gate for each map, or one for each name."""
     return np.asarray(head.gate[outputs[:, m % (outputs.shape[1] - 1)] + STREAM[1]].sum(0))
 

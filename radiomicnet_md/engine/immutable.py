@@ -15,7 +15,6 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 
 def digest(thing: Any) -> str:  # noqa: ANN401 - any part of an engine
@@ -45,7 +44,7 @@ def _parts(thing: Any) -> Iterator[bytes]:  # noqa: ANN401
 
 
 def _leaf(thing: Any) -> Iterator[bytes]:  # noqa: ANN401
-    if isinstance(thing, torch.Tensor):
+    if type(thing).__module__ == "torch":
         thing = thing.detach().cpu().numpy()
     if isinstance(thing, np.ndarray):
         yield f"{thing.dtype.str}{thing.shape}".encode()

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.engine.program import HIDDEN, STREAM, Add, Conv, Gate, Operation, Tensors, Up
+from radiomicnet_md.engine.runner import Codes, Factors, Runner
 from radiomicnet_md.errors import ConfigurationError
 
 Untyped: TypeAlias = Any  # a part of OpenVINO, which ships no types
@@ -30,8 +31,8 @@ EXACT = frozenset({"f32", "i32"})  # the element types that a compiled graph may
 SHAPES = 2  # compiled graphs kept, one for each shape of input
 
 
-class OpenVinoEngine:
-    """The interface of :class:`radiomicnet_md.engine.torch_engine.TorchEngine`; immutable after construction."""
+class OpenVinoEngine(Runner):
+    """A program with its tensors, ready to run; immutable after construction."""
 
     def __init__(
         self, operations: tuple[Operation, ...], tensors: Tensors, sigmoid: NDArray[np.integer], threads: int = 0
@@ -48,19 +49,19 @@ class OpenVinoEngine:
         self._settings = {**SETTINGS, "INFERENCE_NUM_THREADS": threads}
         self._compiled = lru_cache(SHAPES)(self._compile)
 
-    def run(self, images: NDArray[np.uint8], factors: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
-        """Evaluate the views of one image.
+    def runs(self, images: NDArray[np.uint8], many: Sequence[Factors]) -> list[Codes]:
+        """See :meth:`radiomicnet_md.engine.runner.Runner.runs`.
 
-        :param images: canvases (views, 2, H, W)
-        :param factors: channel factors of each gate, 2**-CHANNEL_BITS
-        :returns: ``output`` (views, channels, H/2, W/2) and ``spatial0`` …: the spatial codes of each gate
         :raises ConfigurationError: E-SECOND-PRECISION where this processor would compute in another type than float32
         """
-        compiled = self._compiled(images.shape)
-        values = compiled.infer_new_request([images.astype(np.float32), self._multipliers(factors)])
-        return {output.get_any_name(): values[output].astype(np.int64) for output in compiled.outputs}
+        compiled, given = self._compiled(images.shape), images.astype(np.float32)
+        answers = (compiled.infer_new_request([given, self._multipliers(factors)]) for factors in many)
+        return [
+            {output.get_any_name(): values[output].astype(np.int16) for output in compiled.outputs}
+            for values in answers
+        ]
 
-    def _multipliers(self, factors: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+    def _multipliers(self, factors: Factors) -> NDArray[np.float32]:
         """Those of every convolution and gate (1, all channels, 1, 1), in the program's order."""
         parts = []
         for operation in self._operations:

@@ -87,14 +87,28 @@ def from_json(value: list[dict[str, Any]]) -> tuple[Operation, ...]:
     return tuple(_KINDS[row["op"]](**{k: v for k, v in row.items() if k != "op"}) for row in value)
 
 
+def inputs(operation: Operation) -> frozenset[str]:
+    """The values that an operation reads."""
+    return frozenset(v for k, v in asdict(operation).items() if k in ("source", "left", "right", "spatial"))
+
+
+def split(operations: tuple[Operation, ...]) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+    """The operations that no gate reaches, whose values are one image's alone; and the others. Each in its order."""
+    reached: set[str] = set()
+    for operation in operations:
+        if isinstance(operation, Gate) or inputs(operation) & reached:
+            reached.add(operation.target)
+    before = tuple(o for o in operations if o.target not in reached)
+    return before, tuple(o for o in operations if o.target in reached)
+
+
 def last_uses(operations: tuple[Operation, ...]) -> list[tuple[str, ...]]:
-    """For each operation, the tensors that nothing after it reads: an engine may drop them."""
+    """For each operation, the values that nothing after it reads: an engine may drop them."""
     seen: set[str] = set()
     dropped: list[tuple[str, ...]] = []
     for operation in reversed(operations):
-        inputs = {v for k, v in asdict(operation).items() if k in ("source", "left", "right", "spatial")}
-        dropped.append(tuple(sorted(inputs - seen)))
-        seen |= inputs
+        dropped.append(tuple(sorted(inputs(operation) - seen)))
+        seen |= inputs(operation)
     return dropped[::-1]
 
 

@@ -25,14 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Check, Decision, Region, margin
-from radiomicnet_md.engine.resample import area_weights
+from radiomicnet_md.engine.coalitions import DENOMINATOR
+from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.image import Image, array_sha256, mask_sha256
 from radiomicnet_md_audit import canonical
 from radiomicnet_md_audit.statement import DECISION, build
 
 DETAILED = 2  # regions and lesions written out in full; of the others the record holds sums and a digest
 MOST_REGIONS = 32  # a record of more would not fit into an entry of the log
-BORDER_PX = 3  # width of the border band around a lesion, pixels of the half grid
 
 
 class Outcome(StrEnum):
@@ -98,7 +98,7 @@ def describe(case: Case, maker: Maker) -> dict[str, Any]:
         "radiomics": None if decision is None else _radiomics(decision),
         "decision": None if decision is None else _choice(decision),
         "pixels": None if decision is None else _pixels(decision),
-        "gates": None if decision is None else plain({"gamma": decision.gamma, "attention": decision.attention}),
+        "gates": None if decision is None else _gates(decision),
         "arithmetic": None if decision is None else decision.arithmetic,
         "stages": None if decision is None else dict(decision.stages),
         "outputs": None if decision is None else _outputs(decision),
@@ -116,28 +116,6 @@ def statement(predicate: dict[str, Any], kind: str = DECISION) -> dict[str, Any]
     subjects = {name: digests[key] for name, key in names.items() if digests.get(key) is not None}
     request = hashlib.sha256(str(predicate["request_id"]).encode()).hexdigest()
     return build(kind, subjects or {"request": request}, predicate)
-
-
-def half_grid(region: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]:
-    """A region of the working grid on the (rows, columns) half grid: True where it covers at least half a pixel."""
-    height, width = region.shape
-    covered = area_weights(height, rows) @ region.astype(np.float64) @ area_weights(width, columns).T
-    return np.asarray(2 * covered.astype(np.int64) >= height * width)
-
-
-def zones(decision: Decision) -> dict[str, NDArray[np.bool_]]:
-    """Three disjoint sets that together are the half grid (h2, w2): lesion, border, background.
-
-    The lesion is the union of the chosen regions; the border band the pixels outside it that are at most
-    ``BORDER_PX`` steps (up, down, left, right) away; the background everything else.
-    """
-    lesion = np.zeros(decision.logit.shape, dtype=np.bool_)
-    for region in decision.chosen:
-        lesion |= half_grid(region.pixels, *decision.logit.shape)
-    reached = lesion
-    for _ in range(BORDER_PX):
-        reached = _grown(reached)
-    return {"lesion": lesion, "border": reached & ~lesion, "background": ~reached}
 
 
 def integrals(decision: Decision, zone: NDArray[np.bool_]) -> dict[str, int]:
@@ -162,12 +140,17 @@ def named_share(decision: Decision) -> tuple[int, int]:
 
 def share_of_variance(part: NDArray[np.int64], whole: NDArray[np.int64]) -> tuple[int, int]:
     """Cov(part, whole) and Var(whole) over all n pixels, both times n²: integers without rounding."""
-    named = [int(value) for value in part.ravel()]
-    logit = [int(value) for value in whole.ravel()]
-    count, total = len(logit), sum(logit)
-    covariance = count * sum(s * z for s, z in zip(named, logit, strict=True)) - sum(named) * total
-    variance = count * sum(z * z for z in logit) - total * total
+    named, logit, count = part.ravel(), whole.ravel(), whole.size
+    total = int(logit.sum())
+    covariance = count * _product(named, logit) - int(named.sum()) * total
+    variance = count * _product(logit, logit) - total * total
     return covariance, variance
+
+
+def _product(one: NDArray[np.int64], other: NDArray[np.int64]) -> int:
+    """Σ one · other; in two halves, of which neither leaves int64 for magnitudes below 2**32 and 2**31 values."""
+    high, low = one >> 16, one & 0xFFFF
+    return (int(np.dot(high, other)) << 16) + int(np.dot(low, other))
 
 
 def certified(decision: Decision) -> int:
@@ -244,14 +227,20 @@ def _region(region: Region) -> dict[str, Any]:
 
 def _pixels(decision: Decision) -> dict[str, Any]:
     numerator, denominator = named_share(decision)
+    found = zones(decision.chosen, *decision.logit.shape)
     return {
         "logit_bits": LOGIT_BITS,
         "rho": decision.rho,
         "bias": decision.bias,
-        "integrals": {name: integrals(decision, zone) for name, zone in zones(decision).items()},
+        "integrals": {name: integrals(decision, zone) for name, zone in found.items()},
         "named_share": {"numerator": str(numerator), "denominator": str(denominator)},
         "certified": {"pixels": certified(decision), "of": decision.logit.size},
     }
+
+
+def _gates(decision: Decision) -> dict[str, Any]:
+    groups = {"denominator": DENOMINATOR, **decision.groups}
+    return {**plain({"gamma": decision.gamma, "attention": decision.attention}), "groups": plain(groups)}
 
 
 def _outputs(decision: Decision) -> dict[str, Any]:
@@ -260,13 +249,3 @@ def _outputs(decision: Decision) -> dict[str, Any]:
         "contributions_sha256": array_sha256(decision.contributions),
         "mask_shape": list(decision.mask.shape),
     }
-
-
-def _grown(zone: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The zone and its four neighbours."""
-    grown = zone.copy()
-    grown[1:] |= zone[:-1]
-    grown[:-1] |= zone[1:]
-    grown[:, 1:] |= zone[:, :-1]
-    grown[:, :-1] |= zone[:, 1:]
-    return grown

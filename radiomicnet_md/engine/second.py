@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.engine import measure
+from radiomicnet_md.engine.compiled_engine import CompiledEngine
 from radiomicnet_md.engine.openvino_engine import OpenVinoEngine
 from radiomicnet_md.engine.segment import Engine
-from radiomicnet_md.engine.torch_engine import TorchEngine
 
 
 def confirm(files: Mapping[str, bytes], inputs: Mapping[str, NDArray[np.uint8]]) -> list[str]:
@@ -31,7 +31,7 @@ def confirm(files: Mapping[str, bytes], inputs: Mapping[str, NDArray[np.uint8]])
     """
     engine = Engine(files)
     parts = engine.program, engine.tensors, engine.spatial
-    first, second = TorchEngine(*parts), OpenVinoEngine(*parts)
+    first, second = CompiledEngine(*parts), OpenVinoEngine(*parts)
     found = []
     for name, source in inputs.items():
         measured = measure.measure(source, engine.preprocessing)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import Decision, Region
-from radiomicnet_md.engine import contributions, decide, gating, immutable, measure, program, resample
+from radiomicnet_md.engine import (
+    coalitions,
+    contributions,
+    decide,
+    gating,
+    immutable,
+    measure,
+    program,
+    resample,
+    runners,
+)
 from radiomicnet_md.engine.acceptance import Limits
 from radiomicnet_md.engine.release import Release
-from radiomicnet_md.engine.torch_engine import TorchEngine
-from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError
+from radiomicnet_md.engine.zones import zones
+from radiomicnet_md.errors import IntegrityError, NotQualifiedError
 from radiomicnet_md.image import array_sha256, mask_sha256
 from radiomicnet_md.radiomics import per_lesion
 from radiomicnet_md.radiomics.definitions import NAMED, PAPER
@@ -46,7 +55,7 @@ class Proposal:
 
     measured: measure.Measured
     codes: NDArray[np.uint8]  # (maps, h2, w2)
-    outputs: NDArray[np.int64]  # (views, gates + 1, h2, w2): the decoder's codes of gates and rest, mirrored back
+    outputs: NDArray[np.int16]  # (views, gates + 1, h2, w2): the decoder's codes of gates and rest, mirrored back
     evidence: contributions.Evidence
     attention: tuple[float, ...]
     stages: dict[str, str]
@@ -55,9 +64,12 @@ class Proposal:
 class Engine:
     """The locked device: :meth:`decide` is a function of the grey levels and the release."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        """Build everything from the bytes of a verified release."""
-        _refuse_lossy_arithmetic()
+    def __init__(self, files: Mapping[str, bytes], runner: str | None = None) -> None:
+        """Build everything from the bytes of a verified release.
+
+        :param runner: one of :data:`radiomicnet_md.engine.runners.NAMES` to run the network instead of the one that the
+            release names; the bits are the same
+        """
         from safetensors.numpy import load
 
         tables = json.loads(files[TABLES])
@@ -73,7 +85,7 @@ class Engine:
                 "E-BOUND", "the stored bounds are not those of the weights", remedy="build the release again"
             )
         self.spatial = np.array(tables["spatial"], dtype=np.int64)
-        self._network = TorchEngine(self.program, tensors, self.spatial)
+        self.network = runners.made(runner or tables["engine"], self.program, tensors, self.spatial)
         self._gating = gating.Gating(
             np.array([float.fromhex(v) for v in tables["values"]["mean"]]),
             np.array([float.fromhex(v) for v in tables["values"]["deviation"]]),
@@ -94,9 +106,9 @@ class Engine:
         self._built = self._digest()
 
     @classmethod
-    def load(cls, release: Release) -> Engine:
+    def load(cls, release: Release, runner: str | None = None) -> Engine:
         """The engine of a verified release."""
-        return cls(release.files)
+        return cls(release.files, runner)
 
     def factors(self, values: NDArray[np.float64]) -> list[NDArray[np.int64]]:
         """What the thirteen values (13,) let through: the channel factors of each gate."""
@@ -106,10 +118,9 @@ class Engine:
         """Measure an image (rows, columns) and gather its pixel evidence."""
         measured = measure.measure(source, self.preprocessing)
         codes = measure.encode(measured.maps, self._thresholds)
-        raw = self._network.run(self.preprocessing.views(measured.levels), self.factors(measured.paper))
+        raw = self.network.run(self.preprocessing.views(measured.levels), self.factors(measured.paper))
         rows, columns = codes.shape[1:]
-        outputs = np.ascontiguousarray(raw["output"][:, :, :rows, :columns])
-        outputs[1:] = outputs[1:, ..., ::-1].copy()  # the mirror image's answer, turned back
+        outputs = _turned_back(raw["output"], rows, columns)
         evidence = contributions.attribute(self.head, outputs, codes)
         contributions.verify(evidence, self.head.bias, self.head.rho)
         attention = tuple(
@@ -119,11 +130,35 @@ class Engine:
         )
         stages = {
             "levels": array_sha256(measured.levels),
-            "features": array_sha256(np.concatenate([measured.paper.view(np.int64), codes.ravel().astype(np.int64)])),
+            "features": array_sha256(np.concatenate([measured.paper.astype("<f8").view(np.uint8), codes.ravel()])),
             "trunk": array_sha256(outputs.reshape(-1, rows, columns)),
             "logit": array_sha256(evidence.logit),
         }
         return Proposal(measured, codes, outputs, evidence, attention, stages)
+
+    def shares(self, proposal: Proposal, places: Mapping[str, NDArray[np.bool_]]) -> dict[str, dict[str, int]]:
+        """What each group of the thirteen values gave to the logit's sum over each place (h2, w2) of an image.
+
+        In the unit of :mod:`radiomicnet_md.engine.coalitions`. Raises :class:`IntegrityError` (``E-COMPLETENESS``)
+        where the shares do not add up to the evidence.
+        """
+        measured, (rows, columns) = proposal.measured, proposal.evidence.logit.shape
+        many = [self.factors(values) for values in coalitions.told(measured.paper, self._gating.mean)]
+        answers = self.network.runs(self.preprocessing.views(measured.levels), many)
+        logits = [
+            contributions.attribute(self.head, _turned_back(raw["output"], rows, columns), proposal.codes).logit
+            for raw in answers
+        ]
+        found = {}
+        for name, place in places.items():
+            found[name] = coalitions.shares(np.array([int(logit[place].sum()) for logit in logits]))
+            if sum(found[name].values()) != coalitions.DENOMINATOR * int(proposal.evidence.logit[place].sum()):
+                raise IntegrityError(
+                    "E-COMPLETENESS",
+                    "the groups' shares do not add up to the evidence",
+                    remedy="report the defect; do not use the result",
+                )
+        return found
 
     def decide(self, source: NDArray[np.uint8], spacing_mm: tuple[float, float] | None) -> Decision:
         """Decide one admitted image (rows, columns); ``spacing_mm`` only scales what is measured of a lesion."""
@@ -151,6 +186,7 @@ class Engine:
             paper_values=paper,
             gamma=self._gating.gamma(),
             attention=proposal.attention,
+            groups=self.shares(proposal, zones(choice.chosen, *proposal.evidence.logit.shape)),
             stages={**proposal.stages, "mask": mask_sha256(mask)},
             arithmetic=ARITHMETIC,
             lesions=tuple(
@@ -195,6 +231,13 @@ class Engine:
         return immutable.digest({name: part for name, part in vars(self).items() if name != "_built"})
 
 
+def _turned_back(output: NDArray[np.int16], rows: int, columns: int) -> NDArray[np.int16]:
+    """The decoder's codes (views, gates + 1, H/2, W/2) within the image, the mirror image's answer turned back."""
+    inside = np.ascontiguousarray(output[:, :, :rows, :columns])
+    inside[1:] = inside[1:, ..., ::-1].copy()
+    return inside
+
+
 def load_array(data: bytes) -> NDArray[np.uint8]:
     """An array from the bytes of a .npy file; never unpickles."""
     return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.uint8)
@@ -219,14 +262,3 @@ def _lesion(
         for name, value in measured.values.items()
     }
     return {"pixels": measured.pixels, "levels_sha256": measured.levels_sha256, "values": values}
-
-
-def _refuse_lossy_arithmetic() -> None:
-    """A setting can make oneDNN compute float32 in bfloat16; then no sum would be exact."""
-    mode = os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "STRICT")
-    if mode.upper() != "STRICT":
-        raise ConfigurationError(
-            "E-FPMATH",
-            f"ONEDNN_DEFAULT_FPMATH_MODE is {mode}: float32 would lose bits",
-            remedy="unset ONEDNN_DEFAULT_FPMATH_MODE",
-        )

@@ -20,11 +20,12 @@ from typing import Any, TypeVar, cast
 import numba
 
 _HERE = Path(__file__).parent
+_KERNELS = (_HERE, _HERE.parent / "engine" / "kernels")  # all compiled loops of the package stand in these
 
 
 def _sources_digest() -> str:
     digest = hashlib.sha256()
-    for file in sorted(_HERE.rglob("*.py")):
+    for file in (file for folder in _KERNELS for file in sorted(folder.rglob("*.py"))):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -3,12 +3,12 @@
 
 Rules of this module:
 
-- ``load(array, index)`` is a vector of the array's element type: 8 doubles, 16 uint32, 32 uint16 or 64 uint8; ``store``
-  writes it back. No index is checked.
-- Whole numbers have ``+ - * & |``, ``equal``, ``smaller``, ``any_set``; doubles ``+ - * /``, ``root``, ``choose``,
-  ``any_above``.
-- Each lane of a vector of doubles is one IEEE 754 operation, nothing is fused. A processor with shorter registers takes
-  several steps to the same bits.
+- ``load(array, index)`` is a vector of the array's element type: 8 doubles, 16 floats or uint32, 32 uint16 or 64 uint8;
+  ``store`` writes it back. No index is checked; it counts elements of the whole array, whatever its axes.
+- Whole numbers have ``+ - * & |``, ``equal``, ``smaller``, ``any_set``; floats and doubles ``+ - * /``, ``root``,
+  ``nearest``, ``choose``, ``any_above``.
+- Each lane of a vector of floats is one IEEE 754 operation, nothing is fused, but for ``multiply_add``, which may be:
+  it is for sums that are exact either way. A processor with shorter registers takes several steps to the same bits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Vector(types.Type):
     """The type of a vector of one element type."""
 
     def __init__(self, element: Any) -> None:
-        """``element`` is numba's uint8, uint16, uint32 or float64."""
+        """``element`` is numba's uint8, uint16, uint32, float32 or float64."""
         self.element = element
         self.count = BYTES * 8 // element.bitwidth
         super().__init__(f"Vector({element} x {self.count})")
@@ -43,7 +43,8 @@ class Vector(types.Type):
 @register_model(Vector)
 class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        element = ir.DoubleType() if kind.element == types.float64 else ir.IntType(kind.element.bitwidth)
+        real = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
+        element = real.get(kind.element) or ir.IntType(kind.element.bitwidth)
         super().__init__(manager, kind, ir.VectorType(element, kind.count))  # type: ignore[no-untyped-call]
 
 
@@ -104,17 +105,41 @@ def equal(_: Any, x: Any, y: Any) -> Any:
 
 
 @_instruction
-def splat(_: Any, x: Any) -> Any:  # noqa: ARG001 - as above
-    """The vector of one double in every lane."""
-    kind = Vector(types.float64)
+def splat(_: Any, x: Any) -> Any:
+    """The vector of one float or double in every lane; any other number as a double."""
+    kind = Vector(x if x == types.float32 else types.float64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector = ir.Constant(context.get_value_type(signature.return_type), ir.Undefined)
-        for lane in range(kind.count):
-            vector = builder.insert_element(vector, arguments[0], ir.Constant(ir.IntType(32), lane))
-        return vector
+        return _everywhere(builder, context.get_value_type(signature.return_type), arguments[0])
 
-    return kind(types.float64), generate
+    return kind(kind.element), generate
+
+
+@_instruction
+def repeat(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - as above
+    """The vector of one element of a contiguous array in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        value = builder.load(builder.gep(data, [arguments[1]]))
+        return _everywhere(builder, context.get_value_type(signature.return_type), value)
+
+    return Vector(array.dtype)(array, types.intp), generate
+
+
+def _everywhere(builder: Any, kind: Any, value: Any) -> Any:
+    """A vector of a value in every lane."""
+    none = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(none, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, none, ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count))
+
+
+def _function(builder: Any, name: str, arguments: Any) -> Any:
+    """What a function of LLVM on vectors of one type gives."""
+    kind = arguments[0].type
+    full = f"llvm.{name}.v{kind.count}f{BYTES * 8 // kind.count}"
+    form = ir.FunctionType(kind, [kind] * len(arguments))
+    return builder.call(get_or_insert_function(builder.module, form, full), arguments)  # type: ignore[no-untyped-call]
 
 
 @_instruction
@@ -122,12 +147,29 @@ def root(_: Any, x: Any) -> Any:
     """Square roots, correctly rounded."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001 - numba's form
-        kind = arguments[0].type
-        name = f"llvm.sqrt.v{kind.count}f64"
-        function = get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)  # type: ignore[no-untyped-call]
-        return builder.call(function, arguments)
+        return _function(builder, "sqrt", arguments)
 
     return x(x), generate
+
+
+@_instruction
+def nearest(_: Any, x: Any) -> Any:
+    """The nearest whole numbers, halves to even."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001 - numba's form
+        return _function(builder, "nearbyint", arguments)
+
+    return x(x), generate
+
+
+@_instruction
+def multiply_add(_: Any, x: Any, y: Any, total: Any) -> Any:
+    """``x · y + total``, with one rounding or two as the processor likes: for numbers that are exact either way."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001 - numba's form
+        return _function(builder, "fmuladd", arguments)
+
+    return x(x, y, total), generate
 
 
 @_instruction
@@ -179,7 +221,7 @@ def _define(whole: str, real: str, *signs: Any) -> None:
     @_instruction
     def operation(_: Any, x: Any, y: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001 - as above
-            return getattr(builder, real if x.element == types.float64 else whole)(*arguments)
+            return getattr(builder, real if x.element in {types.float32, types.float64} else whole)(*arguments)
 
         return x(x, y), generate
 

@@ -53,6 +53,7 @@ def _lines(predicate: Mapping[str, Any], proof: Proof) -> Iterator[Line]:
     if predicate["decision"] is not None:
         yield from _choice(predicate["decision"])
         yield from _evidence(predicate["pixels"])
+        yield from _groups(predicate["gates"], predicate["pixels"])
         yield from _measured(predicate["radiomics"])
         yield from _outputs(predicate)
     yield from _seal(predicate, proof)
@@ -205,9 +206,8 @@ def _evidence(pixels: Mapping[str, Any]) -> Iterator[Line]:
     unit = 1 << pixels["logit_bits"]
     zones = pixels["integrals"]
     yield from _title("Pixel evidence by name (sums over the half grid, logit·pixels)")
-    shown = [name for name in _ZONES if any(zones[name].values())] or ["background"]
-    head = {name: name if len(shown) > 1 else "image" for name in shown}
-    yield "title", "  " + " " * _NAME + "".join(f"{head[name]:>15}" for name in shown)
+    shown = _shown(pixels)
+    yield _heads(shown)
     named = sorted(set(zones["lesion"]) - {"rest", "bias"}, key=lambda n: (-max(abs(zones[z][n]) for z in shown), n))
     for name in (*named, "rest", "bias"):
         cells = "".join(f"{signed(zones[zone][name] / unit, 1):>15}" for zone in shown)
@@ -221,6 +221,32 @@ def _evidence(pixels: Mapping[str, Any]) -> Iterator[Line]:
     sure, of = pixels["certified"]["pixels"], pixels["certified"]["of"]
     limit = f"in sign, whatever the rest (at most {pixels['rho'] / unit:.3g})"
     yield from _row("certified", f"{sure} of {of} pixels ({sure / of:.1%}), {limit}")
+
+
+def _shown(pixels: Mapping[str, Any]) -> list[str]:
+    """The zones in which there is anything."""
+    return [name for name in _ZONES if any(pixels["integrals"][name].values())] or ["background"]
+
+
+def _heads(shown: Sequence[str]) -> Line:
+    """The heads of a table with a column a zone."""
+    return "title", "  " + " " * _NAME + "".join(f"{name if len(shown) > 1 else 'image':>15}" for name in shown)
+
+
+def _groups(gates: Mapping[str, Any], pixels: Mapping[str, Any]) -> Iterator[Line]:
+    """What the groups of the thirteen values gave to the same sums through the gates; records before 0.3 do not say."""
+    if "groups" not in gates:
+        return
+    groups, shown = gates["groups"], _shown(pixels)
+    unit = groups["denominator"] << pixels["logit_bits"]
+    yield from _title("The same evidence by the measured values, through the gates (Shapley)")
+    yield _heads(shown)
+    for name in sorted(groups[shown[0]], key=lambda name: name == "usual"):
+        cells = "".join(f"{signed(groups[zone][name] / unit, 1):>15}" for zone in shown)
+        yield "plain", f"  {short('with usual values' if name == 'usual' else name, _NAME):<{_NAME}}{cells}"
+    yield "plain", "  " + "─" * (_NAME + 15 * len(shown))
+    totals = "".join(f"{signed(sum(groups[zone].values()) / unit, 1):>15}" for zone in shown)
+    yield "title", f"  {'logit':<{_NAME}}{totals}"
 
 
 def _measured(radiomics: Mapping[str, Any]) -> Iterator[Line]:
@@ -248,8 +274,8 @@ def _outputs(predicate: Mapping[str, Any]) -> Iterator[Line]:
     yield from _row("maps sha256", outputs["contributions_sha256"])
     yield from _row("arithmetic", predicate["arithmetic"])
     yield from _row("stages", ", ".join(f"{name} {stages[name][:8]}…" for name in _STAGES if name in stages))
-    for name, values in gates.items():
-        yield from _row(name, ", ".join(_number(value) for value in values) + "  (gates, fine to coarse)")
+    for name in ("gamma", "attention"):
+        yield from _row(name, ", ".join(_number(value) for value in gates[name]) + "  (gates, fine to coarse)")
 
 
 def _seal(predicate: Mapping[str, Any], proof: Proof, /) -> Iterator[Line]:

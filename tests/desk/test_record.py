@@ -19,6 +19,7 @@ from radiomicnet_md.decision import Check, Decision
 from radiomicnet_md.desk import new_id
 from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
+from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.image import Image, Origin, array_sha256, mask_sha256
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md_audit import canonical, dsse, sign
@@ -47,9 +48,9 @@ def decided(levels: NDArray[np.uint8]) -> Decision:
 @given(levels=LEVELS)
 def test_the_three_zones_are_the_half_grid_and_their_integrals_are_the_logit(levels: NDArray[np.uint8]) -> None:
     decision = decided(levels)
-    zones = record.zones(decision)
-    assert (sum(zone.astype(int) for zone in zones.values()) == 1).all()
-    for zone in zones.values():
+    found = zones(decision.chosen, *decision.logit.shape)
+    assert (sum(zone.astype(int) for zone in found.values()) == 1).all()
+    for zone in found.values():
         assert sum(record.integrals(decision, zone).values()) == int(decision.logit[zone].sum())
 
 
@@ -156,7 +157,7 @@ def test_no_lesion_is_an_answer_with_a_margin() -> None:
     made = record.describe(replace(RECORDED, decision=decision), desks.MAKER)
     assert made["decision"]["chosen"] == []
     assert made["decision"]["margin"] == 8
-    assert record.zones(decision)["background"].all()
+    assert zones(decision.chosen, *decision.logit.shape)["background"].all()
 
 
 VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -3,43 +3,61 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radiomicnet_md.engine import program, reference, tables
+from radiomicnet_md.engine import program, reference, runners, tables
 from radiomicnet_md.engine.program import LIMIT, STREAM
-from radiomicnet_md.engine.torch_engine import TorchEngine
 from radiomicnet_md.errors import IntegrityError
 from tests.engine.programs import OPERATIONS, SHAPES, at_the_edge, inputs, tensors
 
+KINDS = (runners.COMPILED, runners.TORCH)
+
 
 @pytest.mark.verifies("SRS-ENG-002")
+@pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32 - 1), magnitude=st.sampled_from([1, 20, 127]))
 @settings(max_examples=40, deadline=None)
-def test_torch_and_numpy_give_the_same_integers(seed: int, magnitude: int) -> None:
+def test_an_engine_and_numpy_give_the_same_integers(kind: str, seed: int, magnitude: int) -> None:
     parts, sigmoid = tensors(seed, magnitude), tables.spatial()
     program.prove(OPERATIONS, parts)
     image, factors = inputs(seed)
     views = np.stack([image, image[..., ::-1]])
-    ours = TorchEngine(OPERATIONS, parts, sigmoid).run(views, factors)
+    ours = runners.made(kind, OPERATIONS, parts, sigmoid).run(views, factors)
     for i, view in enumerate(views):
         oracle = reference.run(OPERATIONS, parts, sigmoid, view, factors)
         assert ours.keys() == oracle.keys()
         for name in oracle:
+            assert ours[name].dtype == np.int16
             assert np.array_equal(ours[name][i], oracle[name]), name
 
 
+@pytest.mark.verifies("SRS-ENG-002")
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_sets_of_channel_factors_at_once_are_each_as_alone(kind: str) -> None:
+    engine = runners.made(kind, OPERATIONS, tensors(8, 100), tables.spatial())
+    (image, _), many = inputs(8), [inputs(seed)[1] for seed in (8, 9, 10)]
+    together = engine.runs(image[None], many)
+    assert any(not np.array_equal(together[0]["output"], other["output"]) for other in together[1:])
+    for factors, found in zip(many, together, strict=True):
+        alone = engine.run(image[None], factors)
+        assert found.keys() == alone.keys()
+        assert all(np.array_equal(found[name], alone[name]) for name in alone)
+
+
 @pytest.mark.verifies("SRS-ENG-002", "SRS-ENG-003")
+@pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=20, deadline=None)
-def test_sums_just_below_the_bound_are_still_exact(seed: int) -> None:
+def test_sums_just_below_the_bound_are_still_exact(kind: str, seed: int) -> None:
     parts, sigmoid = at_the_edge(seed), tables.spatial()
     assert max(program.prove(OPERATIONS, parts).values()) == LIMIT - 1
     image, factors = inputs(seed)
-    ours = TorchEngine(OPERATIONS, parts, sigmoid).run(image[None], factors)
+    ours = runners.made(kind, OPERATIONS, parts, sigmoid).run(image[None], factors)
     oracle = reference.run(OPERATIONS, parts, sigmoid, image, factors)
     assert all(np.array_equal(ours[name][0], oracle[name]) for name in oracle)
 
@@ -68,18 +86,21 @@ def test_the_bound_is_reached_by_some_input_and_exceeded_by_none() -> None:
 
 
 @pytest.mark.verifies("SRS-ENG-001")
-def test_threads_and_memory_layout_do_not_matter_while_float32_may_differ() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_and_memory_layout_do_not_matter(kind: str) -> None:
     parts, sigmoid = tensors(3, 100), tables.spatial()
     image, factors = inputs(3)
-    engine = TorchEngine(OPERATIONS, parts, sigmoid)
-    before = torch.get_num_threads()
+    engine = runners.made(kind, OPERATIONS, parts, sigmoid)
+    before, most = torch.get_num_threads(), numba.get_num_threads()
     seen = []
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
+            numba.set_num_threads(min(threads, most))
             seen += [engine.run(image[None], factors), engine.run(np.asfortranarray(image[None]), factors)]
     finally:
         torch.set_num_threads(before)
+        numba.set_num_threads(most)
     for other in seen[1:]:
         assert all(np.array_equal(seen[0][name], other[name]) for name in other)
 

@@ -30,11 +30,11 @@ def engine() -> Engine:
 
 
 def weight(engine: Any) -> None:  # noqa: ANN401
-    engine._network._tensors["stem.weight"][0, 0, 0, 0] += 1
+    engine.network._layers["stem"].weight[0, 0, 0] += 1
 
 
 def table(engine: Any) -> None:  # noqa: ANN401
-    engine._network._sigmoid[511] += 1
+    engine.network._sigmoid[511] += 1
 
 
 def threshold(engine: Any) -> None:  # noqa: ANN401

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from radiomicnet_md.engine import resample
+from radiomicnet_md.engine.kernels import grids
 from tests.strategies import grey_levels
 
 pytestmark = pytest.mark.verifies("SRS-ENG-008")
@@ -21,31 +22,41 @@ TARGETS = st.tuples(SIZES, SIZES)
 MASKS = grey_levels(count=2).map(lambda image: image.astype(np.bool_))
 
 
-@given(SIZES, SIZES)
-def test_weights_are_integers_with_equal_row_sums(source: int, target: int) -> None:
-    for weights, total in ((resample.area_weights, source), (resample.linear_weights, 2 * target)):
-        found = weights(source, target)
-        assert found.shape == (target, source)
-        assert (found == np.rint(found)).all()
-        assert (found >= 0).all()
-        assert (found.sum(axis=1) == total).all()
+def area_weights(source: int, target: int) -> NDArray[np.int64]:
+    """Overlap of target cell i with source cell j in units of 1/target: (target, source), by the definition."""
+    found = np.zeros((target, source), dtype=np.int64)
+    for i in range(target):
+        for j in range(source):
+            ends = min(Fraction(i + 1, target), Fraction(j + 1, source)), max(Fraction(i, target), Fraction(j, source))
+            found[i, j] = max(ends[0] - ends[1], 0) * source * target
+    return found
 
 
-@given(SIZES, SIZES)
-def test_an_area_mean_uses_every_pixel_equally(source: int, target: int) -> None:
-    assert (resample.area_weights(source, target).sum(axis=0) == target).all()
-
-
-@given(SIZES, SIZES)
-def test_linear_weights_are_those_of_the_definition(source: int, target: int) -> None:
-    """Centres of pixels are mapped on each other; between two centres the weights are the distances."""
-    expected = np.zeros((target, source), dtype=object)
+def linear_weights(source: int, target: int) -> NDArray[np.int64]:
+    """Centres of pixels are mapped on each other; between two centres the weights are the distances, times 2 target."""
+    found = np.zeros((target, source), dtype=np.int64)
     for i in range(target):
         place = Fraction(2 * i + 1, 2 * target) * source - Fraction(1, 2)
         low = place.__floor__()
         for j, weight in ((low, 1 - (place - low)), (low + 1, place - low)):
-            expected[i, min(max(j, 0), source - 1)] += weight * 2 * target
-    assert (resample.linear_weights(source, target) == expected.astype(np.float64)).all()
+            found[i, min(max(j, 0), source - 1)] += int(weight * 2 * target)
+    return found
+
+
+@given(SIZES, SIZES)
+def test_an_area_mean_uses_every_pixel_equally(source: int, target: int) -> None:
+    ones = np.eye(source, dtype=np.uint8)
+    sums = np.array([grids.area_sums(row[None], 1, target)[0] for row in ones]).T
+    assert np.array_equal(sums, area_weights(source, target))
+    assert (sums.sum(axis=0) == target).all()
+    assert (sums.sum(axis=1) == source).all()
+
+
+@given(MASKS, TARGETS)
+def test_a_mask_covers_what_half_of_its_interpolation_covers(mask: NDArray[np.bool_], target: tuple[int, int]) -> None:
+    down, across = (linear_weights(*pair) for pair in zip(mask.shape, target, strict=True))
+    total = down @ mask.astype(np.int64) @ across.T
+    assert np.array_equal(resample.enlarge_mask(mask, *target), 2 * total >= 4 * target[0] * target[1])
 
 
 @given(SIZES, SIZES, TARGETS, st.integers(0, 255))
@@ -69,8 +80,7 @@ def test_a_mask_of_the_same_size_stays(mask: NDArray[np.bool_]) -> None:
 def test_each_pixel_is_the_rounded_mean_of_its_area(image: NDArray[np.uint8], target: tuple[int, int]) -> None:
     found = resample.shrink(image, *target)
     rows, columns = image.shape
-    down = resample.area_weights(rows, target[0]).astype(np.int64)
-    across = resample.area_weights(columns, target[1]).astype(np.int64)
+    down, across = area_weights(rows, target[0]), area_weights(columns, target[1])
     exact = down @ image.astype(np.int64) @ across.T
     assert np.array_equal(found, (2 * exact + rows * columns) // (2 * rows * columns))
     # rounding half up moves a pixel, and therefore the mean of all, by at most one half

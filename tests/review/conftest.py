@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Check, Decision, Region
 from radiomicnet_md.engine import record
+from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.image import Image, Origin
 from radiomicnet_md.radiomics.definitions import NAMED, PAPER
 from radiomicnet_md.radiomics.region import VALUE_NAMES
@@ -80,13 +81,14 @@ class Maker:
         mask = np.zeros(levels.shape, dtype=np.uint8)
         for region in chosen:
             mask |= region.pixels.astype(np.uint8)
+        logit = bias + contributions.sum(axis=0) + rest
         return Decision(
             mask=mask,
             chosen=chosen,
             runner_up=runner_up,
             candidates=candidates,
             levels=levels,
-            logit=bias + contributions.sum(axis=0) + rest,
+            logit=logit,
             names=NAMED,
             contributions=contributions,
             bias=bias,
@@ -95,6 +97,10 @@ class Maker:
             paper_values={name: 1.5 * place - 3 for place, name in enumerate(PAPER)},
             gamma=(0.5, 0.5, 0.5, 0.5),
             attention=(0.5, 0.5, 0.5, 0.5),
+            groups={
+                name: {"usual": 5 * int(logit[zone].sum()), "GLCM": int(logit[zone].sum()), "LBP": 9, "intensity": -9}
+                for name, zone in zones(chosen, *half).items()
+            },
             stages={"levels": "0" * 64},
             arithmetic="integers in float32",
         )

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from radiomicnet_md.decision import LOGIT_BITS
-from radiomicnet_md.engine import decide, record
+from radiomicnet_md.engine import coalitions, decide, zones
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.engine.torch_engine import TorchEngine
 from radiomicnet_md.errors import IntegrityError
@@ -72,17 +72,21 @@ def test_shapley_values_are_the_mean_gain_over_all_orders(seed: int, count: int)
 def test_every_coalition_of_the_groups_is_worth_what_the_device_itself_says(engine: Engine, seen: Seen) -> None:
     place = seen.place
     assert place is not None
-    game = shapley.play(engine, seen, place, shapley.GROUPS)
+    game = shapley.play(engine, seen, place, coalitions.GROUPS)
     usual, own = usual_values(engine), seen.proposal.measured.paper
     for coalition in range(8):
         told = usual.copy()
-        for i, places in enumerate(shapley.GROUPS.values()):
+        for i, places in enumerate(coalitions.GROUPS.values()):
             if coalition >> i & 1:
                 told[list(places)] = own[list(places)]
         evidence = Told(engine, told).propose(seen.grey).evidence
         assert int(evidence.logit[place].sum()) == game.worth[coalition]
     assert len(set(game.worth.tolist())) == 8
     assert game.incomplete() == 0
+    recorded = engine.shares(seen.proposal, {"here": place})["here"]
+    assert {name: recorded[name] for name in coalitions.GROUPS} == {
+        name: coalitions.DENOMINATOR * value for name, value in game.values().items()
+    }
 
 
 @pytest.mark.verifies("SRS-MOD-008")
@@ -105,7 +109,7 @@ def test_the_mirror_image_takes_part_where_the_device_looks_at_it(engine: Engine
 def test_the_thirteen_are_players_each_and_a_decoder_that_differs_is_refused(
     engine: Engine, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sorted(i for places in shapley.GROUPS.values() for i in places) == list(range(13))
+    assert sorted(i for places in coalitions.GROUPS.values() for i in places) == list(range(13))
     assert list(shapley.EACH) == list(PAPER)
     place = seen.place
     assert place is not None
@@ -195,7 +199,7 @@ def test_tissue_beside_the_lesion_holds_none_of_it(engine: Engine, seen: Seen) -
         assert place is not None
         expected = np.zeros_like(seen.mask)
         expected[50:90, side] = True
-        assert np.array_equal(place._half, record.half_grid(expected, *place._half.shape))
+        assert np.array_equal(place._half, zones.half_grid(expected, *place._half.shape))
     assert editing.beside(engine, chosen(seen, 40, 150)) is None  # no room
     nothing = replace(seen, choice=decide.Choice((), None, 0))
     assert editing.beside(engine, nothing) is None

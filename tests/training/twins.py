@@ -48,5 +48,5 @@ def steady(engine: Engine) -> Engine:
     gate = (np.clip(table, 0, count - 1) + 1 << GATE_BITS) // (count * views)
     twin = headed(engine, gate=gate, rest=np.zeros_like(engine.head.rest))
     twin.tensors = {**engine.tensors, **planted}
-    twin._network = TorchEngine(twin.program, twin.tensors, twin.spatial)
+    twin.network = TorchEngine(twin.program, twin.tensors, twin.spatial)
     return twin

@@ -4,8 +4,9 @@
 Rules of this module:
 
 - A configuration that concerns a process has a fresh process; the hash of a stage goes over all images.
-- The engine is the device's own and untouched. What no setting can reach (memory layout, batch) is forced on torch
-  from outside, so that the device needs no knob for it.
+- Every engine that a release can name has its part: the compiled loops of the device, torch and OpenVINO.
+- The engine is the device's own and untouched. What no setting can reach (memory layout, batch) is forced on it from
+  outside, so that the device needs no knob for it.
 - The float network beside it is the same program with the same weights and without any rounding.
 - Real images where the data folder is there (the first of the open splits), drawn ones otherwise; the page says which.
 
@@ -25,11 +26,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from radiomicnet_md.engine import runner, runners
+from radiomicnet_md.engine.segment import Engine
 
 PAGE = Path("docs/reference/determinism.md")
 DIFFERENT = 3
@@ -46,37 +51,60 @@ class Configuration:
     name: str
     threads: int = 1
     surroundings: Mapping[str, str] = field(default_factory=dict)
+    runner: str = runners.COMPILED
+    batch: int = 1  # how often the image stands in the batch; the last place answers
     forced: str = ""  # what is forced on torch, see :func:`force`
     backwards: bool = False  # the images in reverse order
+
+
+def _torch(name: str, threads: int = 2, **more: Any) -> Configuration:  # noqa: ANN401 - any other part
+    return Configuration(f"torch, {name}", threads, runner=runners.TORCH, **more)
 
 
 def _x86() -> tuple[Configuration, ...]:
     if platform.machine() != "x86_64":
         return ()
-    isa = [Configuration(f"oneDNN limited to {one}", 2, {"ONEDNN_MAX_CPU_ISA": one}) for one in ("SSE41", "AVX2")]
-    isa.append(Configuration("oneDNN limited to AVX512_CORE", 2, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}))
-    aten = [
-        Configuration(f"ATen kernels: {one}", 2, {"ATEN_CPU_CAPABILITY": one}) for one in ("default", "avx2", "avx512")
-    ]
-    mkl = [Configuration(f"MKL_CBWR {one}", 2, {"MKL_CBWR": one}) for one in ("COMPATIBLE", "AVX2")]
-    both = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "SSE41"}
-    numba = Configuration("numba for x86-64-v3", 1, {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""})
-    numpy = Configuration("NumPy without vectors", 1, {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3"})
-    return (*isa, *aten, *mkl, Configuration("ATen avx2 and oneDNN SSE41", 2, both), numba, numpy)
+    settings = {
+        "oneDNN limited to SSE41": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+        "oneDNN limited to AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+        "oneDNN limited to AVX512_CORE": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+        **{f"ATen kernels: {one}": {"ATEN_CPU_CAPABILITY": one} for one in ("default", "avx2", "avx512")},
+        **{f"MKL_CBWR {one}": {"MKL_CBWR": one} for one in ("COMPATIBLE", "AVX2")},
+        "ATen avx2 and oneDNN SSE41": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+    }
+    targets = {
+        f"compiled for {one}": {"NUMBA_CPU_NAME": one, "NUMBA_CPU_FEATURES": ""} for one in ("x86-64-v3", "x86-64-v4")
+    }
+    return (
+        *(_torch(name, surroundings=surroundings) for name, surroundings in settings.items()),
+        *(Configuration(name, 2, surroundings) for name, surroundings in targets.items() if _runs(name)),
+        Configuration("NumPy without vectors", 1, {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3"}),
+    )
 
 
+def _runs(target: str) -> bool:
+    """Whether this processor can run what is compiled for a target."""
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
+    return "v4" not in target or "avx512bw" in flags
+
+
+_OPENVINO = tuple(
+    Configuration(f"OpenVINO, {count} thread{'s' * (count > 1)}", count, runner=runners.OPENVINO) for count in (1, 2)
+)
 CONFIGURATIONS = (
     *(Configuration(f"{count} thread{'s' * (count > 1)}", count) for count in (1, 2, 3, 4)),
     *(Configuration(f"2 threads, fresh process {count}", 2) for count in (2, 3, 4, 5)),
     Configuration("images in reverse order", 2, backwards=True),
-    Configuration("batch of 2", 2, forced="batch of 2"),
-    Configuration("batch of 5", 2, forced="batch of 5"),
-    Configuration("channels last", 2, forced="channels last"),
-    Configuration("channels last, batch of 5, 1 thread", 1, forced="channels last, batch of 5"),
-    Configuration("without oneDNN", 2, forced="without oneDNN"),
-    Configuration("without oneDNN and NNPACK", 1, forced="without oneDNN and NNPACK"),
-    Configuration("numba for a generic processor", 1, {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}),
+    *(Configuration(f"batch of {count}", 2, batch=count) for count in (2, 5)),
+    Configuration("compiled for a generic processor", 1, {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}),
+    *(_torch(f"{count} thread{'s' * (count > 1)}", count) for count in (1, 2, 3, 4)),
+    *(_torch(f"batch of {count}", batch=count) for count in (2, 5)),
+    _torch("channels first", forced="channels first"),
+    _torch("channels first, batch of 5, 1 thread", 1, forced="channels first", batch=5),
+    _torch("without oneDNN", forced="without oneDNN"),
+    _torch("without oneDNN and NNPACK", 1, forced="without oneDNN and NNPACK"),
     *_x86(),
+    *(_OPENVINO if find_spec("openvino") else ()),
 )
 NOT_RUN = {
     "GPU": "no GPU engine is part of the device yet; GPU use is refused",
@@ -107,36 +135,46 @@ def _real(folder: Path, count: int) -> list[NDArray[np.uint8]]:
 
 def digests(given: Sequence[NDArray[np.uint8]], configuration: Configuration) -> Found:
     """SHA-256 of each stage over all images, and of the float network's logit, by this process."""
-    import torch
-
     from radiomicnet_md.engine.release import default_folder, open_release, trusted_keys
-    from radiomicnet_md.engine.segment import Engine
 
-    torch.set_num_threads(configuration.threads)
-    engine = Engine.load(open_release(default_folder(), keys=trusted_keys()))
+    _use_threads(configuration.threads)
+    engine = Engine.load(open_release(default_folder(), keys=trusted_keys()), configuration.runner)
+    engine.network = _Batched(engine.network, configuration.batch)
     found: list[dict[str, bytes]] = [{} for _ in given]
     order = range(len(given))[:: -1 if configuration.backwards else 1]
     with force(configuration.forced):
         for i in order:
-            found[i] = _stages(engine, given[i])
+            found[i] = _stages(engine, given[i], configuration.batch)
     return {
         stage: hashlib.sha256(b"".join(hashlib.sha256(one[stage]).digest() for one in found)).hexdigest()
         for stage in (*STAGES, FLOAT)
     }
 
 
-def _stages(engine: Any, source: NDArray[np.uint8]) -> dict[str, bytes]:  # noqa: ANN401 - imported when it is used
+class _Batched(runner.Runner):
+    """An engine whose image stands several times in the batch; the last place answers."""
+
+    def __init__(self, inner: runner.Runner, batch: int) -> None:
+        self._inner, self._batch = inner, batch
+
+    def runs(self, images: NDArray[np.uint8], many: Sequence[runner.Factors]) -> list[runner.Codes]:
+        """As :meth:`radiomicnet_md.engine.runner.Runner.runs`."""
+        found = self._inner.runs(np.concatenate([images] * self._batch), many)
+        return [{name: array[-len(images) :] for name, array in codes.items()} for codes in found]
+
+
+def _stages(engine: Engine, source: NDArray[np.uint8], batch: int) -> dict[str, bytes]:
     decision = engine.decide(source, None)
     integers = {"contributions": decision.contributions, "logit": decision.logit}
     said = {name: bytes.fromhex(digest) for name, digest in decision.stages.items()}
     return (
         said
         | {name: np.ascontiguousarray(value, dtype="<i8").tobytes() for name, value in integers.items()}
-        | {FLOAT: np.ascontiguousarray(as_floats(engine, source), dtype="<f4").tobytes()}
+        | {FLOAT: np.ascontiguousarray(as_floats(engine, source, batch), dtype="<f4").tobytes()}
     )
 
 
-def as_floats(engine: Any, source: NDArray[np.uint8]) -> NDArray[np.float32]:  # noqa: ANN401 - imported when it is used
+def as_floats(engine: Engine, source: NDArray[np.uint8], batch: int = 1) -> NDArray[np.float32]:
     """The network's raw answer (gates + 1, h2, w2) by ordinary float32: the same program, nothing rounded."""
     import torch
     from torch.nn import functional
@@ -146,7 +184,8 @@ def as_floats(engine: Any, source: NDArray[np.uint8]) -> NDArray[np.float32]:  #
     measured = measure.measure(source, engine.preprocessing)
     factors = engine.factors(measured.paper)
     tensors = {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in engine.tensors.items()}
-    values = {"image": torch.from_numpy(engine.preprocessing.views(measured.levels).astype(np.float32))}
+    views = np.concatenate([engine.preprocessing.views(measured.levels)] * batch)
+    values = {"image": torch.from_numpy(views.astype(np.float32))}
     unit = 2.0**-program.CODE_BITS
     for operation in engine.program:
         match operation:
@@ -165,33 +204,38 @@ def as_floats(engine: Any, source: NDArray[np.uint8]) -> NDArray[np.float32]:  #
                 opened = torch.sigmoid(values[spatial] * unit) * 2**program.SIGMOID_BITS
                 made = values[name] * opened * factor[:, None, None]
         values[operation.target] = made
-    return np.asarray(made[0].numpy())
+    return np.asarray(made[-len(views) // batch].numpy())
 
 
 @contextmanager
 def force(what: str) -> Iterator[None]:
-    """Compute every convolution otherwise: in a batch, channels last, or without a library; ``what`` says which."""
+    """Compute every convolution of torch otherwise: channels first, or without a library; ``what`` says which."""
     import torch
     from torch.nn import functional
 
     plain = functional.conv2d
-    batch = int(what.split("batch of ")[1].split(",", maxsplit=1)[0]) if "batch of" in what else 1
-    layout = torch.channels_last if "channels last" in what else torch.contiguous_format
 
     def other(x: torch.Tensor, weight: torch.Tensor, *more: Any, **named: Any) -> torch.Tensor:  # noqa: ANN401
-        many = x.repeat(batch, 1, 1, 1).contiguous(memory_format=layout)
-        made = plain(many, weight.contiguous(memory_format=layout), *more, **named)
-        return made[-len(x) :].contiguous()  # the last place in the batch
+        return plain(x.contiguous(), weight.contiguous(), *more, **named)
 
     with ExitStack() as stack:
         if "oneDNN" in what:
             stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         if "NNPACK" in what:
             stack.enter_context(torch.backends.nnpack.flags(enabled=False))
-        if batch > 1 or layout is torch.channels_last:
+        if "channels first" in what:
             functional.conv2d = other  # type: ignore[assignment]
             stack.callback(setattr, functional, "conv2d", plain)
         yield
+
+
+def _use_threads(count: int) -> None:
+    import numba
+    import torch
+
+    settings: Any = numba.config  # its names are made at run time
+    torch.set_num_threads(count)
+    numba.set_num_threads(min(count, settings.NUMBA_NUM_THREADS))
 
 
 def elsewhere(configuration: Configuration, count: int) -> Found:

@@ -59,11 +59,11 @@ def decide(files: Mapping[str, bytes], source: NDArray[np.uint8]) -> Answer:
     chosen, runner_up, candidates = regions.choose(logit, levels, codes[: len(NAMED)], tables["region"])
     small = np.any([np.zeros(levels.shape, dtype=np.bool_), *(region.pixels for region in chosen)], axis=0)
     mask = grid.enlarge(small, *source.shape)
-    features = np.concatenate([values.view(np.int64), codes.ravel().astype(np.int64)])
+    features = np.concatenate([values.astype("<f8").view(np.uint8), codes.ravel()])
     digests = (
         array_sha256(levels),
         array_sha256(features),
-        array_sha256(outputs.reshape(-1, *outputs.shape[2:])),
+        array_sha256(outputs.reshape(-1, *outputs.shape[2:]).astype(np.int16)),
         array_sha256(logit),
         mask_sha256(mask),
     )

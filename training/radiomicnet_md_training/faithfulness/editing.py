@@ -25,7 +25,7 @@ import numpy as np
 from scipy import ndimage
 
 from radiomicnet_md.decision import GRID, LOGIT_BITS
-from radiomicnet_md.engine import record, resample
+from radiomicnet_md.engine import resample, zones
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md_training.faithfulness.look import Floats, Integers, Mask, Seen, gates, look, spoken
@@ -100,7 +100,7 @@ class Place:
     def __init__(self, engine: Engine, seen: Seen, pixels: Mask) -> None:
         """:param pixels: the place on the working grid (h, w)"""
         self._engine, self._before = engine, seen
-        self._half = record.half_grid(pixels, *seen.proposal.evidence.logit.shape)
+        self._half = zones.half_grid(pixels, *seen.proposal.evidence.logit.shape)
         self._said = spoken(engine, seen.proposal)
         grey = seen.grey.astype(np.float64)
         box = max(3, _AROUND * max(grey.shape) // GRID)

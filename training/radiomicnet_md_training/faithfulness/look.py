@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import Region
-from radiomicnet_md.engine import contributions, decide, record
+from radiomicnet_md.engine import contributions, decide, zones
 from radiomicnet_md.engine.segment import Engine, Proposal
 from radiomicnet_md.radiomics import region
 from radiomicnet_md.radiomics.definitions import NAMED
@@ -59,7 +59,7 @@ class Seen:
         """The region's pixels on the half grid (h2, w2); None where it covers none, or there is no region."""
         if self.region is None:
             return None
-        covered = record.half_grid(self.region.pixels, *self.proposal.evidence.logit.shape)
+        covered = zones.half_grid(self.region.pixels, *self.proposal.evidence.logit.shape)
         return covered if covered.any() else None
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from radiomicnet_md.engine import record
+from radiomicnet_md.engine import record, zones
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md_training.faithfulness.look import Case, Floats, Integers, Mask, Seen, gates, rechoose, spoken
 from radiomicnet_md_validation.metrics import dice
@@ -63,7 +63,7 @@ def band(seen: Seen) -> Mask:
     """
     near = ndimage.binary_dilation(seen.mask, iterations=BAND)
     deep = ndimage.binary_erosion(seen.mask, iterations=BAND, border_value=1)
-    return record.half_grid(near & ~deep, *seen.proposal.evidence.logit.shape)
+    return zones.half_grid(near & ~deep, *seen.proposal.evidence.logit.shape)
 
 
 def certified(engine: Engine, seen: Seen) -> dict[str, int]:

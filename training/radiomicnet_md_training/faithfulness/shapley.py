@@ -18,6 +18,7 @@ lesion's box); eight coalitions of three groups take less than half a second.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,10 +33,6 @@ from radiomicnet_md_training.faithfulness.decoder import Decoder
 from radiomicnet_md_training.faithfulness.look import Floats, Integers, Mask, Seen, Told, usual_values
 
 BATCH = 16  # coalitions at once: more do not stay in the processor's cache
-_FAMILIES = (("GLCM", "glcm_"), ("LBP", "lbp_"), ("intensity", "firstorder_"))
-GROUPS: dict[str, tuple[int, ...]] = {
-    family: tuple(i for i, name in enumerate(PAPER) if name.startswith(prefix)) for family, prefix in _FAMILIES
-}
 EACH: dict[str, tuple[int, ...]] = {name: (i,) for i, name in enumerate(PAPER)}
 
 
@@ -73,7 +70,7 @@ class Game:
         return sum(self.values().values(), Fraction(0)) - int(self.worth[-1] - self.worth[0])
 
 
-def play(engine: Engine, seen: Seen, place: Mask, players: dict[str, tuple[int, ...]]) -> Game:
+def play(engine: Engine, seen: Seen, place: Mask, players: Mapping[str, tuple[int, ...]]) -> Game:
     """Evaluate all coalitions of ``players`` (name to places among the thirteen) on the pixels of ``place``.
 
     A value that belongs to no player stays as it was measured.
@@ -119,4 +116,4 @@ class _Lesion:
         outputs = np.stack([decoder.run(factors)[:, :, down, across] for decoder, down, across in self._views])
         outputs = outputs.transpose(0, 2, 1, 3)  # (views, maps + 1, B, pixels)
         codes = np.broadcast_to(self._codes[:, None], (len(self._codes), *outputs.shape[2:]))
-        return np.asarray(contributions.attribute(self._engine.head, outputs, codes).logit.sum(1))
+        return np.asarray(contributions.attribute(self._engine.head, outputs.astype(np.int16), codes).logit.sum(1))

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from radiomicnet_md.decision import LOGIT_BITS
-from radiomicnet_md.engine import resample
+from radiomicnet_md.engine import coalitions, resample
 from radiomicnet_md.engine.candidate import as_json
 from radiomicnet_md.engine.program import TABLE_BITS
 from radiomicnet_md.engine.segment import Engine
@@ -161,7 +161,7 @@ def _row(engine: Engine, case: Case, usual: pixel.Usual, *, all_values: bool) ->
         "frozen_training": pixel.frozen(engine, seen, usual.gates, truth),
         "counterfactuals": asdict(regions.counterfactuals(seen, engine.regions)),
         "told_usual": _told_usual(engine, seen),
-        "groups": None if place is None else _game(engine, seen, place, shapley.GROUPS),
+        "groups": None if place is None else _game(engine, seen, place, coalitions.GROUPS),
         "exact": None if place is None or not (lesion and all_values) else _game(engine, seen, place, shapley.EACH),
         "edits": {kind: asdict(outcome) for kind, outcome in editing.edits(engine, seen, case.name).items()},
     }
@@ -174,7 +174,7 @@ def _told_usual(engine: Engine, seen: Seen) -> Row:
     return {"flipped": float(np.mean((before > 0) != (after > 0))), "dice": dice(other.mask, seen.mask)}
 
 
-def _game(engine: Engine, seen: Seen, place: Mask, players: dict[str, tuple[int, ...]]) -> Row:
+def _game(engine: Engine, seen: Seen, place: Mask, players: Mapping[str, tuple[int, ...]]) -> Row:
     game = shapley.play(engine, seen, place, players)
     unit = game.pixels << LOGIT_BITS
     return {
