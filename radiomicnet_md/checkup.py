@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
 from radiomicnet_md.engine import installation
 from radiomicnet_md.engine.installation import DEPENDENCIES
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
 from radiomicnet_md.errors import Problem
-from radiomicnet_md.home import open_home, revoked_list, use_private_cache
+from radiomicnet_md.home import open_home, revoked_list
 
 TORCH = "2.13.0"  # the version the code was made and tested with
 PYTHON = ((3, 11), (3, 14))  # from, to before
@@ -152,8 +153,7 @@ def _release(settings: Settings) -> Seen:
 
 
 def _answers(settings: Settings) -> Seen:
-    if (settings.home / "home.yaml").exists():
-        use_private_cache(settings.home)
+    use_private_cache()
     from radiomicnet_md.engine.starting import started
 
     started(_open_release(settings))

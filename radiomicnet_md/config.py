@@ -62,8 +62,8 @@ def load(given: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
 
     Raises :class:`ConfigurationError` naming the setting that is unknown or wrong.
     """
-    values: dict[str, Any] = {"home": _xdg(environ, "XDG_DATA_HOME", ".local/share")}
-    user = _xdg(environ, "XDG_CONFIG_HOME", ".config") / "config.yaml"
+    values: dict[str, Any] = {"home": xdg(environ, "XDG_DATA_HOME", ".local/share")}
+    user = xdg(environ, "XDG_CONFIG_HOME", ".config") / "config.yaml"
     on_command_line = {name: value for name, value in given.items() if value is not None}
     settings = _checked(values)
     for layer in (_from_file(user), _from_file(SYSTEM_FILE), _from_environment(environ), on_command_line):
@@ -85,7 +85,7 @@ def _checked(values: Mapping[str, Any]) -> Settings:
         ) from None
 
 
-def _xdg(environ: Mapping[str, str], variable: str, otherwise: str) -> Path:
+def xdg(environ: Mapping[str, str], variable: str, otherwise: str) -> Path:
     """The project's folder in a folder of the XDG base directory specification."""
     base = environ.get(variable) or str(Path(environ.get("HOME", "~")).expanduser() / otherwise)
     return Path(base) / "radiomicnet-md"

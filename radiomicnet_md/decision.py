@@ -41,7 +41,7 @@ class Region:
     """One candidate region and the sum that decides on it.
 
     ``score == intercept + sum(terms.values())`` in units of ``2**-SCORE_BITS``; ``values`` are the
-    named integer values the tables were read at (unit and scale in ``radiomics.region.VALUES``).
+    named integer values the tables were read at (unit and scale in ``radiomics.region_definitions``).
     """
 
     threshold: int  # rung of the ladder in halves of a logit: a component of {z >= threshold / 2}

@@ -44,7 +44,7 @@ PASSPHRASE_FILE = passphrases.FILE_VARIABLE
 UNTRUSTED_KEY_STAMP = "untrusted-key"
 
 _STATE_FILE = "home.yaml"
-_FOLDERS = ("keys", "artefacts", "staging", "vault", "cache", "logs")
+_FOLDERS = ("keys", "artefacts", "staging", "vault", "logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,20 +222,6 @@ def write_private(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def use_private_cache(folder: Path) -> None:
-    """Make numba keep its compiled code where nobody else can write, for it runs what it finds there.
-
-    Works only before numba is imported.
-    """
-    cache = folder / "cache" / "numba"
-    try:
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        cache.chmod(0o700)
-    except OSError as error:
-        raise _unusable(f"The folder for compiled code cannot be made: {error.strerror}.") from error
-    os.environ["NUMBA_CACHE_DIR"] = str(cache)
 
 
 def note_fault(folder: Path, error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from radiomicnet_md import shelf
+from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
 from radiomicnet_md.desk import Desk, is_recorded
 from radiomicnet_md.engine import installation
@@ -23,7 +24,7 @@ from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
 from radiomicnet_md.engine.state import Event, State, after, may_decide
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError, Problem
-from radiomicnet_md.home import Home, open_home, revoked_list, use_private_cache
+from radiomicnet_md.home import Home, open_home, revoked_list
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.segment import Engine
@@ -38,7 +39,7 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     saying which of the attempts that a crash left behind it holds.
     """
     home = open_home(settings.home)
-    use_private_cache(home.folder)
+    use_private_cache()
     passphrase = home.passphrase()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
         shelf.settle(home.folder, lambda record_id: is_recorded(ledger, record_id))
@@ -51,7 +52,7 @@ def refusal(settings: Settings) -> Problem | None:
     Raises :class:`ConfigurationError` when home or log cannot be used.
     """
     home = open_home(settings.home)
-    use_private_cache(home.folder)
+    use_private_cache()
     with home.reading_ledger(settings.audit_db) as ledger:
         try:
             engine, _ = _started(verified_release(settings, ledger), home)

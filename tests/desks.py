@@ -22,7 +22,7 @@ from radiomicnet_md.engine.state import State
 from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.errors import NotQualifiedError
 from radiomicnet_md.image import array_sha256, mask_sha256
-from radiomicnet_md.radiomics.region import VALUE_NAMES
+from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
 from radiomicnet_md_audit import seal, sign
 
 NAMES = ("glcm_Contrast", "firstorder_Mean")

@@ -129,9 +129,11 @@ def _export(call: Call) -> int:
 
 
 def _replay(call: Call) -> int:
+    from radiomicnet_md import compiling
     from radiomicnet_md.opening import open_desk
     from radiomicnet_md.replay import replay
 
+    compiling.announce(call.console.note)
     source = None if call.given.input is None else Path(call.given.input)
     with open_desk(call.settings()) as desk:
         done = replay(call.given.id, desk, source)

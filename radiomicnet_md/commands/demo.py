@@ -26,7 +26,9 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
 
 def run(call: Call) -> int:
     """Run the demonstration."""
-    from radiomicnet_md import demo
+    from radiomicnet_md import compiling, demo
+
+    compiling.announce(call.console.note)
 
     release = None if call.given.release is None else Path(call.given.release)
     return demo.run(Path(call.given.out), call.console, release)

@@ -27,8 +27,9 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
 
 def run(call: Call) -> int:
     """Run every check and show it as it ends."""
-    from radiomicnet_md import checkup
+    from radiomicnet_md import checkup, compiling
 
+    compiling.announce(call.console.note)
     failed = 0
     for found in checkup.examine(call.settings()):
         failed += not found.ok

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 NOTICE = "measurement, not a device result"
 FORMATS = ("nrrd", "nifti")
-_COMPILING = "compiling the measuring code once, about half a minute"
 _EXAMPLE = """\
 examples:
   radiomicnet-md features scan.png
@@ -83,8 +81,10 @@ class _Grey:
 
 def run(call: Call) -> int:
     """Measure, write what is asked for, and print."""
+    from radiomicnet_md import compiling
+
     given = call.given
-    _use_cache(call)
+    compiling.use_private_cache()
     from radiomicnet_md.radiomics import features
 
     _check_places(given, features.NAMES[given.set])
@@ -104,7 +104,7 @@ def run(call: Call) -> int:
         with _progress(call) as progress:
             maps = features.maps(image.values, mask, progress=progress, **options)
             if given.set == "all":
-                _announce_compiler(call)
+                compiling.announce(call.console.note, "families")
             head["maps"] = _write_maps(given, maps, image.header, options["radius"])
     if given.csv is not None:
         _write_csv(Path(given.csv), table)
@@ -265,20 +265,3 @@ def _progress(call: Call) -> Iterator[Callable[[float], None] | None]:
     with Progress(console=Screen(stderr=True), transient=True) as bar:
         task = bar.add_task("measuring 93 maps", total=1.0)
         yield lambda share: bar.update(task, completed=share)
-
-
-def _use_cache(call: Call) -> None:
-    """Compiled code goes to the home where there is one, else to the user's own cache."""
-    from radiomicnet_md.home import use_private_cache
-
-    home = call.settings().home
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "radiomicnet-md"
-    use_private_cache(home if (home / "home.yaml").exists() else user)
-
-
-def _announce_compiler(call: Call) -> None:
-    """Say why the first maps of this set take longer."""
-    from radiomicnet_md.radiomics import jit
-
-    if not jit.compiled("families"):
-        call.console.note(_COMPILING)

@@ -39,9 +39,11 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
 
 def run(call: Call) -> int:
     """Decide every input and say what came of it."""
+    from radiomicnet_md import compiling
     from radiomicnet_md import desk as desks
     from radiomicnet_md.opening import open_desk
 
+    compiling.announce(call.console.note)
     given = call.given
     inputs = desks.expanded([Path(name) for name in given.input])
     answers: list[Answer] = []

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import LOGIT_BITS, Region
-from radiomicnet_md.radiomics import region
+from radiomicnet_md.radiomics import region, region_definitions
 from radiomicnet_md.radiomics.region_levels import LevelSets, level_sets
 
 UPSAMPLED_BITS = LOGIT_BITS + 4  # evidence on the working grid: bilinear weights of 1/16
@@ -45,8 +45,8 @@ class Tables:
         return cls(int(value["intercept"]), terms)
 
     def read(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The term of each name at each region's values (regions, ``region.VALUES``): int64 (regions, terms)."""
-        columns = [values[:, region.VALUE_NAMES.index(name)] for name in self.terms]
+        """The term of each name at each region's values (regions, values): int64 (regions, terms)."""
+        columns = [values[:, region_definitions.VALUE_NAMES.index(name)] for name in self.terms]
         read = [
             scores[np.searchsorted(edges, column, side="right")]
             for column, (edges, scores) in zip(columns, self.terms.values(), strict=True)
@@ -118,7 +118,7 @@ def choose(logit: NDArray[np.int64], levels: NDArray[np.uint8], codes: NDArray[n
             LADDER[int(found.rungs[i]) - 1],
             int(found.areas[i]),
             (top, left, bottom, right),
-            dict(zip(region.VALUE_NAMES, values[i].tolist(), strict=True)),
+            dict(zip(region_definitions.VALUE_NAMES, values[i].tolist(), strict=True)),
             dict(zip(tables.terms, terms[i].tolist(), strict=True)),
             tables.intercept,
             scores[i],

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics.definitions import PAPER
-from radiomicnet_md.radiomics.region import VALUES
+from radiomicnet_md.radiomics.region_definitions import VALUES
 
 POSITION_BITS = 8  # a position of 1.0: the end of a reference range
 WEIGHT_BITS = 12  # a weight of 1.0

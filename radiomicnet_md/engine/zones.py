@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import Region
-from radiomicnet_md.engine.kernels import grids
 
 Mask = NDArray[np.bool_]
 BORDER_PX = 3  # width of the border band around a lesion, pixels of the half grid
@@ -17,6 +16,8 @@ BORDER_PX = 3  # width of the border band around a lesion, pixels of the half gr
 
 def half_grid(region: Mask, rows: int, columns: int) -> Mask:
     """A region of the working grid on the (rows, columns) half grid: True where it covers at least half a pixel."""
+    from radiomicnet_md.engine.kernels import grids  # not above: a record can be read before anything is compiled
+
     height, width = region.shape
     return np.asarray(2 * grids.area_sums(region, rows, columns) >= height * width)
 

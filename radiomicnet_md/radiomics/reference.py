@@ -14,11 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from radiomicnet_md.decision import GRID
-from radiomicnet_md.radiomics import lesion_definitions, per_lesion, region, region_more
+from radiomicnet_md.radiomics import lesion_definitions, per_lesion, region_definitions, region_more
 from radiomicnet_md.radiomics.definition_tables import differences
 from radiomicnet_md.radiomics.definition_tables.measure import IBSI, Case, Group, Measure, Reference
 from radiomicnet_md.radiomics.definitions import DEFINITIONS, NAMED
-from radiomicnet_md.radiomics.region import EDGE, RING
+from radiomicnet_md.radiomics.region_definitions import EDGE, RING
 
 PAGE = Path("docs/reference/radiomics.md")
 _SMALL = Decimal("1e-4")  # a tolerance below is written with an exponent
@@ -189,7 +189,7 @@ def _group(group: Group) -> str:
     return f"### {group.title}\n\n{group.symbols}\n{everywhere}\n{table}"
 
 
-def _region_table(values: Iterable[region.ValueDefinition]) -> str:
+def _region_table(values: Iterable[region_definitions.ValueDefinition]) -> str:
     """One row a value, but one row for what is measured of each of the sixteen names."""
     rows = ((_of_each(v.name), v.ibsi, v.unit, str(v.scale), v.meaning) for v in values)
     return _table(("name", "IBSI", "unit", "scale", "meaning"), dict.fromkeys(rows))
@@ -215,7 +215,7 @@ def page() -> str:
         _table(rows[0], rows[1:]) for rows in (differences.UNDEFINED, differences.WRONG, differences.FOLLOWED)
     )
     texts = (groups + _OTHERS, undefined, _WRONG, wrong, _FOLLOWED, followed)
-    regions = _CANDIDATES + _region_table(region.VALUES) + _ON_REQUEST + _region_table(region_more.MORE)
+    regions = _CANDIDATES + _region_table(region_definitions.VALUES) + _ON_REQUEST + _region_table(region_more.MORE)
     return "\n".join([_HEAD, named + regions + _LEVELS + reasons + _MAPS, *texts])
 
 

@@ -10,8 +10,8 @@ Rules of this module:
 - Where a value has nothing to be measured on (no ring, nothing below) it is 0.
 - No pixel is read twice for two regions that hold it (``region_tree``); what surrounds a region is read along its
   border (``region_band``). A region's values are those that it has alone.
-- :data:`VALUES` are locked: names, order and integers are those that a release's tables were fitted to. What else
-  is measured by name stands in ``region_more``.
+- The values of :mod:`radiomicnet_md.radiomics.region_definitions` are locked: names, order and integers are those
+  that a release's tables were fitted to. What else is measured by name stands in ``region_more``.
 - No value of the network is among them.
 """
 
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from radiomicnet_md.errors import InputError
 from radiomicnet_md.radiomics import region_band, region_tree
 from radiomicnet_md.radiomics.definitions import NAMED
+from radiomicnet_md.radiomics.region_definitions import EDGE, FINE, RING, SHAPE, SHARE, TEXTURE
 from radiomicnet_md.radiomics.region_tree import (
     AREA,
     BORDER,
@@ -39,64 +40,6 @@ from radiomicnet_md.radiomics.region_tree import (
     ROW_ROW,
     Tree,
 )
-
-RING = 5  # pixels of the working grid
-EDGE = 2  # width of "just outside" and "just inside", pixels
-SHARE = 1 << 12  # scale of a ratio: 1.0 is 4096
-FINE = 16  # scale of a mean grey level or code: one unit is 1/16
-
-
-@dataclass(frozen=True, slots=True)
-class ValueDefinition:
-    """One named value of a region."""
-
-    name: str
-    unit: str
-    scale: int
-    meaning: str
-    ibsi: str = ""
-
-
-_SHAPE = (
-    ValueDefinition("area", "share of the image", SHARE * 16, "pixels inside / pixels of the image"),
-    ValueDefinition("compactness", "1", SHARE, "4π · area / perimeter², perimeter as crack length"),
-    ValueDefinition("elongation", "1", SHARE, "√(minor / major) of the second moments", "Q3CK"),
-    ValueDefinition("solidity", "1", SHARE, "area / area of the convex hull"),
-    ValueDefinition("extent", "1", SHARE, "area / area of the bounding box"),
-    ValueDefinition("taller than wide", "1", SHARE, "height / width of the bounding box"),
-    ValueDefinition("depth", "share of the image", SHARE, "row of the centroid / rows"),
-    ValueDefinition("lateral offset", "share of the image", SHARE, "|column of the centroid / columns − ½|"),
-    ValueDefinition("at the image border", "share of the perimeter", SHARE, "cracks on the image border / perimeter"),
-)
-_INTENSITY = (
-    ValueDefinition("intensity inside", "grey level", FINE, "mean inside", "Q4LE"),
-    ValueDefinition("intensity spread inside", "grey level", FINE, "standard deviation inside"),
-    ValueDefinition("intensity of the ring", "grey level", FINE, "mean of the ring"),
-    ValueDefinition("intensity step", "grey level", FINE, "mean of the ring − mean inside"),
-    ValueDefinition("border step", "grey level", FINE, "mean just outside − mean just inside the border"),
-    ValueDefinition("echo behind", "grey level", FINE, "mean below − mean beside, at the same depth"),
-)
-_TEXTURE = tuple(
-    ValueDefinition(f"{kind} {name}", "quantile code", FINE, meaning)
-    for name in NAMED
-    for kind, meaning in (("inside", "mean code inside"), ("step", "mean code of the ring − inside"))
-)
-VALUES: tuple[ValueDefinition, ...] = (*_SHAPE, *_INTENSITY, *_TEXTURE)
-VALUE_NAMES: tuple[str, ...] = tuple(v.name for v in VALUES)
-GROUPS: dict[str, tuple[str, ...]] = {
-    "shape": tuple(v.name for v in _SHAPE),
-    "intensity": tuple(v.name for v in _INTENSITY),
-    **{
-        group: tuple(v.name for v in _TEXTURE if v.name.split(" ", 1)[1].startswith(start))
-        for group, start in (
-            ("co-occurrence", "glcm_"),
-            ("local binary patterns", "lbp_"),
-            ("local intensity", "firstorder_"),
-            ("surface", ("gradient_", "hessian_")),
-        )
-    },
-}
-"""Values that belong together; every value in one group."""
 
 Integers = NDArray[np.int64]
 _PI_4 = 51472  # 4π in 2**-12, rounded: round(4 * pi * 4096)
@@ -156,7 +99,7 @@ def measure(tree: Tree, levels: NDArray[np.uint8], codes: NDArray[np.uint8]) -> 
     inside = ratio(sums[:, CODES:], sums[:, AREA, None], FINE)
     outside = ratio(ring.code_sums(RING, levels.shape, texture), around[:, None], FINE)
     steps = np.where(around[:, None] > 0, outside - inside, 0)
-    texture_values = np.stack([inside, steps], 2).reshape(len(tree), len(_TEXTURE))
+    texture_values = np.stack([inside, steps], 2).reshape(len(tree), len(TEXTURE))
     return np.concatenate([_shape(tree, sums, boxes, levels.shape), np.stack(intensity, 1), texture_values], 1)
 
 
@@ -186,7 +129,7 @@ def _shape(tree: Tree, sums: Integers, boxes: Integers, shape: tuple[int, ...]) 
     # In Python's integers: products of moments pass 2**63 already on the working grid.
     lists = (sums[:, :CODES], boxes, region_tree.perimeter(sums), region_tree.hull_areas(tree, boxes))
     rows = zip(*(one.tolist() for one in lists), strict=True)
-    return np.array([_shape_of(*row, *shape) for row in rows], dtype=np.int64).reshape(len(tree), len(_SHAPE))
+    return np.array([_shape_of(*row, *shape) for row in rows], dtype=np.int64).reshape(len(tree), len(SHAPE))
 
 
 def _shape_of(  # noqa: PLR0913 - what a shape is measured by

@@ -21,16 +21,8 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.radiomics import region_band, region_topology, region_tree
 from radiomicnet_md.radiomics.definitions import NAMED
-from radiomicnet_md.radiomics.region import (
-    FINE,
-    RING,
-    SHARE,
-    Integers,
-    Moments,
-    ValueDefinition,
-    check_grids,
-    spread,
-)
+from radiomicnet_md.radiomics.region import Integers, Moments, check_grids, spread
+from radiomicnet_md.radiomics.region_definitions import FINE, RING, SHARE, ValueDefinition
 from radiomicnet_md.radiomics.region_tree import AREA, CODES, Tree
 
 _GREY, _PIXEL = "grey level", "pixel"

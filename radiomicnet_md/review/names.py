@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from radiomicnet_md.radiomics.definitions import BY_KEY
-from radiomicnet_md.radiomics.region import VALUES
+from radiomicnet_md.radiomics.region_definitions import VALUES
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from radiomicnet_md import cli, opening
+from radiomicnet_md import cli, compiling, opening
 from radiomicnet_md import home as homes
 from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.state import State
@@ -48,8 +48,8 @@ def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the home, named in the environment; nothing else of this machine is."""
     desks.remember_keys(monkeypatch)
-    for module in (homes, opening):  # a new home compiles its kernels anew; a test need not wait for that
-        monkeypatch.setattr(module, "use_private_cache", lambda _: None)
+    for module in (compiling, opening):  # a new cache compiles its kernels anew; a test need not wait for that
+        monkeypatch.setattr(module, "use_private_cache", lambda: None)
     folder = tmp_path / "home"
     shutil.copytree(made_home, folder)
     shutil.copyfile(homes.anchor_beside(made_home), homes.anchor_beside(folder))

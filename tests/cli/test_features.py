@@ -253,7 +253,7 @@ def test_compiling_is_said_until_it_is_done(command: Command, tmp_path: Path, mo
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
     call = ("features", saved(tmp_path, GREY, "png"), "--set", "all")
     assert "compiling" not in command(*call).err
-    assert "compiling the measuring code once" in command(*call, "--maps", tmp_path / "maps").err
+    assert "compiling for this processor, once" in command(*call, "--maps", tmp_path / "maps").err
     assert command(*call, "--maps", tmp_path / "maps", "--quiet").err == ""
     (tmp_path / "cache" / "windows_0").mkdir(parents=True)
     samples.put(tmp_path / "cache" / "windows_0", b"", "families.glcm-1.nbc")

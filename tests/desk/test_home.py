@@ -214,12 +214,3 @@ def test_a_home_with_a_missing_part_is_named(home: homes.Home, part: str, instea
         homes.open_home(home.folder).reading_ledger()
     assert caught.value.code == ("E-HOME-ABSENT" if (part, instead) == ("home.yaml", "nothing") else "E-HOME-UNUSABLE")
     assert caught.value.remedy
-
-
-@pytest.mark.verifies("SRS-KEY-001")
-def test_compiled_code_is_kept_in_the_home(home: homes.Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
-    homes.use_private_cache(home.folder)
-    cache = Path(os.environ["NUMBA_CACHE_DIR"])
-    assert cache.is_relative_to(home.folder)
-    assert stat.S_IMODE(cache.stat().st_mode) == 0o700

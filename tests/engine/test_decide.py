@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, margin
 from radiomicnet_md.engine import decide
-from radiomicnet_md.radiomics.region import VALUE_NAMES
+from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
 from tests.radiomics import region_oracle
 
 

@@ -24,7 +24,7 @@ from radiomicnet_md.engine.acceptance import Limits, Refused, Screened
 from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md.radiomics import lbp, paper
 from radiomicnet_md.radiomics.definitions import PAPER
-from radiomicnet_md.radiomics.region import VALUE_NAMES
+from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
 from radiomicnet_md_training import familiar as fitting
 from radiomicnet_md_training.dataset import Dataset
 

@@ -25,7 +25,7 @@ from radiomicnet_md.engine.reference import gating, grid, head, regions, values,
 from radiomicnet_md.engine.reference import measure as plain
 from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.engine.segment import ANSWERS, PREPROCESSING, TABLES, WEIGHTS, Engine
-from radiomicnet_md.radiomics import lbp, named_maps, paper, region
+from radiomicnet_md.radiomics import lbp, named_maps, paper, region, region_definitions
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md.radiomics.region_tree import Tree
 from tests import strategies
@@ -258,7 +258,7 @@ def region_tables(seed: int) -> dict[str, Any]:
     """Random tables over every value, some edges at values that occur."""
     random = np.random.default_rng(seed)
     terms = {}
-    for name in region.VALUE_NAMES:
+    for name in region_definitions.VALUE_NAMES:
         edges = np.unique(random.integers(-500, 4000, 6)).tolist()
         terms[name] = {"edges": edges, "scores": random.integers(-(2**14), 2**14, len(edges) + 1).tolist()}
     return {"intercept": int(random.integers(-(2**14), 2**14)), "terms": terms}
@@ -300,7 +300,7 @@ def test_values_of_any_nested_regions_are_the_devices(nested: tuple[Any, Any], s
     codes = random.integers(0, 65, (len(NAMED), *half)).astype(np.uint8)
     masks = [tree.pixels(index) for index in range(len(tree))]
     for mask, row in zip(masks, region.measure(tree, levels, codes).tolist(), strict=True):
-        assert values.measure(mask, levels, codes) == dict(zip(region.VALUE_NAMES, row, strict=True))
+        assert values.measure(mask, levels, codes) == dict(zip(region_definitions.VALUE_NAMES, row, strict=True))
 
 
 @pytest.mark.verifies("SRS-ENG-002", "SRS-ENG-005")

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from radiomicnet_md import phantom
-from radiomicnet_md.engine import contributions, program, reference
+from radiomicnet_md.engine import contributions, program, reference, runners
 from radiomicnet_md.engine import release as releases
 from radiomicnet_md.engine.release import Release, default_folder, open_release
 from radiomicnet_md.engine.segment import ANSWERS, TABLES, Engine, load_array
@@ -152,6 +152,47 @@ def test_another_instruction_set_passes_the_known_answer_test(variables: dict[st
     environment = {**os.environ, **variables, "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.verifies("SRS-ENG-001")
+def test_the_device_decides_without_torch(engine: Engine) -> None:
+    source = phantom.make(11, 256, 320).pixels
+    code = (
+        "import sys\nsys.modules['torch'] = None\n"
+        "from radiomicnet_md import phantom\n"
+        "from radiomicnet_md.engine.release import default_folder, open_release\n"
+        "from radiomicnet_md.engine.segment import Engine\n"
+        "engine = Engine.load(open_release(default_folder()))\n"
+        "print(engine.decide(phantom.make(11, 256, 320).pixels, None).stages['mask'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == engine.decide(source, None).stages["mask"]
+
+
+@pytest.mark.verifies("SRS-REL-006", "SRS-REL-001")
+def test_a_release_that_asks_for_an_unknown_engine_does_not_start(release: Release) -> None:
+    def rename(tables: dict[str, object]) -> None:
+        tables["engine"] = "abacus"
+
+    with pytest.raises(IntegrityError, match="abacus") as caught:
+        Engine(changed(release, TABLES, rename))
+    assert caught.value.code == "E-ENGINE"
+
+
+@pytest.mark.verifies("SRS-ENG-009")
+@pytest.mark.parametrize("runner", [runners.TORCH, runners.OPENVINO])
+def test_a_release_may_name_another_engine_and_gives_the_same_answers(
+    release: Release, engine: Engine, runner: str, require: Callable[[str], Path]
+) -> None:
+    if runner == runners.OPENVINO:
+        require("openvino")
+
+    def rename(tables: dict[str, object]) -> None:
+        tables["engine"] = runner
+
+    other = Engine(changed(release, TABLES, rename))
+    assert type(other.network) is not type(engine.network)
+    other.known_answer_test()
 
 
 @pytest.mark.verifies("SRS-REL-005")

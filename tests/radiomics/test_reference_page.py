@@ -22,7 +22,7 @@ from radiomicnet_md.radiomics import (
     named_maps,
     per_lesion,
     reference,
-    region,
+    region_definitions,
     region_more,
     surface,
 )
@@ -60,7 +60,7 @@ def test_every_row_of_a_table_has_the_cells_of_its_head() -> None:
         assert len({line.count("|") for line in table.splitlines()}) == 1
     for name in (*NAMED, *MEASURES):
         assert f"| `{name}` |" in reference.page()
-    for value in (*region.VALUES, *region_more.MORE):
+    for value in (*region_definitions.VALUES, *region_more.MORE):
         kind, _, last = value.name.rpartition(" ")
         name = f"{kind} *name*" if last in NAMED else value.name
         row = f"| {name} | {value.ibsi} | {value.unit} | {value.scale} | {value.meaning.replace('|', '∣')} |"

@@ -14,8 +14,8 @@ from scipy.spatial import ConvexHull
 from skimage import measure as skimage_measure
 
 from radiomicnet_md.errors import InputError
-from radiomicnet_md.radiomics import per_lesion, region, region_more
-from radiomicnet_md.radiomics.region import FINE, SHARE
+from radiomicnet_md.radiomics import per_lesion, region, region_definitions, region_more
+from radiomicnet_md.radiomics.region_definitions import FINE, SHARE
 from radiomicnet_md.radiomics.region_tree import Tree, boxes, hull_areas
 
 pytestmark = pytest.mark.verifies("SRS-RAD-006")
@@ -33,7 +33,13 @@ def named(inside: np.ndarray, levels: np.ndarray, codes: np.ndarray) -> dict[str
     """All values of a region by name."""
     tree = Tree.of([inside])
     (locked,), (further,) = region.measure(tree, levels, codes), region_more.measure(tree, levels, codes)
-    return dict(zip((*region.VALUE_NAMES, *region_more.MORE_NAMES), (*locked.tolist(), *further.tolist()), strict=True))
+    return dict(
+        zip(
+            (*region_definitions.VALUE_NAMES, *region_more.MORE_NAMES),
+            (*locked.tolist(), *further.tolist()),
+            strict=True,
+        )
+    )
 
 
 def ellipse(row: float, column: float, down: float, across: float) -> np.ndarray:
@@ -285,7 +291,7 @@ def test_the_whole_image_has_no_ring_and_nothing_behind() -> None:
 
 
 def test_every_definition_is_complete_and_every_name_is_of_one_value() -> None:
-    definitions = (*region.VALUES, *region_more.MORE)
+    definitions = (*region_definitions.VALUES, *region_more.MORE)
     assert len({definition.name for definition in definitions}) == len(definitions)
     for definition in definitions:
         assert definition.unit

@@ -12,7 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from radiomicnet_md.errors import InputError
-from radiomicnet_md.radiomics import region, region_more, region_tree
+from radiomicnet_md.radiomics import region, region_definitions, region_more, region_tree
 from radiomicnet_md.radiomics.region_tree import LONGEST, Tree
 from tests import strategies
 from tests.radiomics import region_oracle
@@ -59,7 +59,7 @@ def test_each_value_of_each_region_is_the_one_that_it_has_alone(nested: tuple[An
     for index in range(len(tree)):
         inside = alone(owner, parents, index)
         assert np.array_equal(tree.pixels(index), inside)
-        assert dict(zip(region.VALUE_NAMES, locked[index].tolist(), strict=True)) == region_oracle.measure(
+        assert dict(zip(region_definitions.VALUE_NAMES, locked[index].tolist(), strict=True)) == region_oracle.measure(
             inside, levels, codes
         )
         assert dict(zip(region_more.MORE_NAMES, further[index].tolist(), strict=True)) == region_oracle.more(
@@ -108,7 +108,7 @@ def test_memory_layout(layout: Callable[[np.ndarray], np.ndarray]) -> None:
 
 def test_no_region_has_no_values() -> None:
     tree = Tree(np.full((4, 6), -1), np.zeros(0, dtype=np.int64))
-    assert region.measure(tree, *image((4, 6), 0)).shape == (0, len(region.VALUES))
+    assert region.measure(tree, *image((4, 6), 0)).shape == (0, len(region_definitions.VALUES))
     assert region_more.measure(tree, *image((4, 6), 0)).shape == (0, len(region_more.MORE))
 
 

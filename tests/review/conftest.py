@@ -15,7 +15,7 @@ from radiomicnet_md.engine import record
 from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.image import Image, Origin
 from radiomicnet_md.radiomics.definitions import NAMED, PAPER
-from radiomicnet_md.radiomics.region import VALUE_NAMES
+from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
 from radiomicnet_md.review.proven import Proof
 
 STAMPS = ("unqualified demonstration", "untrusted-key")

@@ -17,7 +17,7 @@ from radiomicnet_md.decision import Region
 from radiomicnet_md.engine import decide, record
 from radiomicnet_md.engine.program import GATE_BITS, STREAM, TABLE_BITS
 from radiomicnet_md.engine.segment import Engine
-from radiomicnet_md.radiomics.region import VALUE_NAMES
+from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
 from radiomicnet_md_training.dataset import Dataset
 from radiomicnet_md_training.faithfulness import editing, page, pixel, regions, study
 from radiomicnet_md_training.faithfulness.look import Case, Seen, cases, gates, look, spoken

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from radiomicnet_md.engine import decide
 from radiomicnet_md.engine.segment import Engine
-from radiomicnet_md.radiomics import region
+from radiomicnet_md.radiomics import region, region_definitions
 from radiomicnet_md_training import candidate, networks, proposals, recipe
 from radiomicnet_md_training.prepare import Prepared
 from radiomicnet_md_training.proposals import NAMES, NETWORK_NAMES, Proposals
@@ -52,7 +52,7 @@ def test_candidates_are_the_engines_own(engine: Engine, found: list[Proposals], 
         assert np.array_equal(p.fixed, evidence >= 0)
         assert all(np.array_equal(pixels, tree.pixels(i)) for i, pixels in enumerate(p.pixels))
         known = region.measure(tree, levels, said.codes[:16])
-        assert np.array_equal(p.values[:, : len(region.VALUE_NAMES)], known)
+        assert np.array_equal(p.values[:, : len(region_definitions.VALUE_NAMES)], known)
         assert p.values.shape == (len(p.dice), len(NAMES))
 
 

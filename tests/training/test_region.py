@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from radiomicnet_md.decision import SCORE_BITS
 from radiomicnet_md.engine import decide
 from radiomicnet_md.errors import ConfigurationError
-from radiomicnet_md.radiomics.region import GROUPS, VALUE_NAMES
+from radiomicnet_md.radiomics.region_definitions import GROUPS, VALUE_NAMES
 from radiomicnet_md_training import region
 from radiomicnet_md_training.proposals import NAMES, NETWORK_NAMES, Proposals
 from radiomicnet_md_training.recipe import Region

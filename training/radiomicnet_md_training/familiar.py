@@ -24,7 +24,7 @@ from scipy import ndimage
 from radiomicnet_md.engine import decide, familiar
 from radiomicnet_md.engine.familiar import Reference
 from radiomicnet_md.errors import ConfigurationError
-from radiomicnet_md.radiomics import region
+from radiomicnet_md.radiomics import region, region_definitions
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md.radiomics.region_tree import Tree
 from radiomicnet_md_training import folds
@@ -71,12 +71,12 @@ def answers(found: Sequence[Proposals], tables: Mapping[int, Mapping[str, Any]])
     read = {fold: decide.Tables.from_json(table) for fold, table in tables.items()}
     out = []
     for p in found:
-        values = p.values[:, : len(region.VALUE_NAMES)]
+        values = p.values[:, : len(region_definitions.VALUE_NAMES)]
         scores = (read[p.fold].intercept + read[p.fold].read(values).sum(1)).tolist() if len(values) else []
         chosen = decide.select(scores, p.parents.tolist())
         mask = p.pixels[chosen].any(0)
         dice = 2 * (mask & p.truth).sum() / max(mask.sum() + p.truth.sum(), 1)
-        named = [dict(zip(region.VALUE_NAMES, values[i].tolist(), strict=True)) for i in chosen]
+        named = [dict(zip(region_definitions.VALUE_NAMES, values[i].tolist(), strict=True)) for i in chosen]
         out.append(Answer(p.case, named, float(dice)))
     return out
 
@@ -111,7 +111,7 @@ def regions(mask: NDArray[np.bool_]) -> list[dict[str, int]]:
     blank = np.zeros(mask.shape, dtype=np.uint8)
     codes = np.zeros((len(NAMED), *((n + 1) // 2 for n in mask.shape)), dtype=np.uint8)
     rows = [region.measure(Tree.of([part]), blank, codes)[0].tolist() for part in parts]
-    return [dict(zip(region.VALUE_NAMES, row, strict=True)) for row in rows]
+    return [dict(zip(region_definitions.VALUE_NAMES, row, strict=True)) for row in rows]
 
 
 def _without_limit(measured: NDArray[np.float64], usual: dict[str, tuple[int, int]]) -> Reference:

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.engine import decide, record
 from radiomicnet_md.engine.segment import Engine, Proposal
-from radiomicnet_md.radiomics import region, region_more
+from radiomicnet_md.radiomics import region, region_definitions, region_more
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md.radiomics.region_tree import Tree
 from radiomicnet_md_training.dataset import Dataset
 
 NETWORK_NAMES = ("threshold", "mean evidence", "evidence of the ring", "highest evidence")
-NAMES = (*region.VALUE_NAMES, *region_more.MORE_NAMES, *NETWORK_NAMES)
+NAMES = (*region_definitions.VALUE_NAMES, *region_more.MORE_NAMES, *NETWORK_NAMES)
 EVIDENCE_BITS = 8  # a network value of one logit
 
 
@@ -95,7 +95,7 @@ def _network_values(
     fine = evidence >> (decide.UPSAMPLED_BITS - EVIDENCE_BITS)
     rows = []
     for i in range(len(tree)):
-        ring = ndimage.binary_dilation(pixels[i], iterations=region.RING) & ~pixels[i]
+        ring = ndimage.binary_dilation(pixels[i], iterations=region_definitions.RING) & ~pixels[i]
         around = int(fine[ring].mean()) if ring.any() else 0
         rung = decide.LADDER[int(rungs[i]) - 1] << (EVIDENCE_BITS - 1)
         rows.append((rung, int(fine[pixels[i]].mean()), around, int(fine[pixels[i]].max())))

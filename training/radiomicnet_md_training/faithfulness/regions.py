@@ -20,7 +20,7 @@ import numpy as np
 
 from radiomicnet_md.decision import Region
 from radiomicnet_md.engine import decide
-from radiomicnet_md.radiomics.region import VALUE_NAMES
+from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
 from radiomicnet_md_training.faithfulness.look import Integers, Seen
 
 
