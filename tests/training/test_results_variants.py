@@ -26,7 +26,7 @@ def stored(tmp_path: Path) -> Path:
 @pytest.mark.verifies("SRS-MOD-012")
 def test_targets_are_judged_by_the_stored_rows_alone(stored: Path) -> None:
     rows = read.rows(stored)
-    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, None)}
+    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, None, None)}
     dice = float(summary.cases(rows["locked"], "named").lesions.scores["dice"].mean())
     for least in (0.80, 0.76):
         judge = targets._dice(least)(targets.Found(rows, None))
@@ -42,16 +42,16 @@ def test_targets_are_judged_by_the_stored_rows_alone(stored: Path) -> None:
     assert found["mean DSC of `locked`, named values deciding, above every baseline"][1] == "open"  # most are not run
     assert found["lower 95 % bound of the difference to U-Net > 0"][1] == "**yes**"
     faithful = {"summary": {"cases": 9, "certified": {"band": 0.5}}}
-    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, faithful)}
+    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, faithful, None)}
     assert found["certified fraction ≥ 0.80 in the border band"] == ("0.500, n = 9 images", "no")
     del rows["locked"]
-    assert {reached for _, _, reached in targets.judged(rows, faithful)} == {"open"}
+    assert {reached for _, _, reached in targets.judged(rows, faithful, None)} == {"open"}
 
 
 @pytest.mark.verifies("SRS-MOD-012")
 def test_a_better_baseline_is_told_although_others_are_missing(stored: Path) -> None:
     store(stored, "cmunext", lines(0.93, ("one view", "two views"), (1,)), "cmunext")
-    outcome = targets._above_all(targets.Found(read.rows(stored), None))
+    outcome = targets._above_all(targets.Found(read.rows(stored), None, None))
     assert outcome.reached is False
     assert "above 2 of 3 that ran; the best of them is CMUNeXt" in outcome.measured
 

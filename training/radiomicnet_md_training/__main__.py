@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     candidate = add("candidate", "train on all open cases, fit the region tables, write what `release build` locks")
     candidate.add_argument("--lock", type=Path, required=True, help="the dependency lock that the release binds")
     add("volumes", "train and score the three-dimensional row")
+    external = commands.add_parser("external", help="score finished rows and the shipped release on another hospital's")
+    external.add_argument("recipe", type=Path, nargs="+")
+    external.add_argument("--data", type=Path, required=True, help="folder that the rows were trained on")
+    external.add_argument("--out", type=Path, required=True, help="where the runs are kept")
+    external.add_argument("--other", type=Path, required=True, help="the other hospital's folder, of the same layout")
+    external.add_argument("--results", type=Path, required=True, help="where it is stored for the tables")
     tables = commands.add_parser("tables", help="write the results page from the stored rows")
     tables.add_argument("results", type=Path)
     tables.add_argument("--out", type=Path, required=True, help="folder of results.md")
@@ -71,6 +77,11 @@ def _call(arguments: argparse.Namespace, command: list[str]) -> None:
         from radiomicnet_md_training import volumes
 
         volumes.run(arguments.recipe, arguments.data, arguments.out)
+        return
+    if arguments.command == "external":
+        from radiomicnet_md_training import external
+
+        external.run(arguments.recipe, arguments.data, arguments.out, arguments.other, arguments.results)
         return
     from radiomicnet_md_training import harness
 

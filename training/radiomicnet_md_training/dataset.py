@@ -27,6 +27,7 @@ from radiomicnet_md.errors import ConfigurationError, InputError
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val")
+EXTERNAL = "external_dev"  # another hospital's images: scored once, never trained or chosen by
 _COLUMNS = ("id", "split", "group")
 _KIND = "class_label"  # a set of one kind has no such column
 _SUFFIXES = (".png", ".jpg")
@@ -83,12 +84,12 @@ def read_cases(folder: Path, splits: tuple[str, ...]) -> tuple[Case, ...]:
                 remedy=f"give it the columns {', '.join(_COLUMNS)}",
             )
         cases = [Case(row["id"], row["split"], row["group"], row.get(_KIND, "")) for row in rows]
-    unknown = {case.split for case in cases} - {"train", "val", "test", "quarantine"}
+    unknown = {case.split for case in cases} - {"train", "val", "test", "quarantine", EXTERNAL}
     if unknown:
         raise InputError(
             "E-DATA-SPLIT",
             f"splits.csv names the unknown split {min(unknown)!r}",
-            remedy="use train, val, test or quarantine",
+            remedy=f"use train, val, test, quarantine or {EXTERNAL}",
         )
     if len({case.name for case in cases}) != len(cases):
         raise InputError("E-DATA-DUPLICATE", "splits.csv names a case twice", remedy="give every case its own id")
@@ -123,9 +124,9 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     return np.asarray(array)
 
 
-def load(folder: Path, out: Path) -> Dataset:
-    """The open splits of a folder; arrays of an earlier call are taken from ``out/dataset.npz`` if no file changed."""
-    cases = read_cases(folder, SPLITS)
+def load(folder: Path, out: Path, splits: tuple[str, ...] = SPLITS) -> Dataset:
+    """Some splits of a folder; arrays of an earlier call are taken from ``out/dataset.npz`` if no file changed."""
+    cases = read_cases(folder, splits)
     files = [
         (_file(folder / "images", case.name, _SUFFIXES), _file(folder / "masks", case.name, (".png",)))
         for case in cases

@@ -89,7 +89,7 @@ def _unit(row: Row, unit: Unit, data: Path) -> list[Line]:
         for i, case in enumerate(held_out.tolist()):
             rows, columns = row.data.sizes[case]
             highest = np.sort(half[i, : rows // 2, : columns // 2].ravel())[-HIGHEST:]
-            lines.append(_line(row, unit, case, decision, found[i, :rows, :columns], float(highest.mean()), data))
+            lines.append(line(row, unit, case, decision, found[i, :rows, :columns], float(highest.mean()), data))
     summed = networks.as_sum(network, prepared) if row.recipe.region is not None else None
     if summed is not None:
         engine = Engine(candidate.files(summed, prepared, row.recipe.measuring, candidate.NO_REGIONS))
@@ -97,7 +97,7 @@ def _unit(row: Row, unit: Unit, data: Path) -> list[Line]:
         proposals.save(folder / "proposals.npz", found_here)
         for p in found_here:
             shares = {"certified": f"{p.certified:.6f}", "named": f"{p.named:.6f}"}
-            lines.append(_line(row, unit, p.case, EXACT, p.fixed, 0.0, data) | shares)
+            lines.append(line(row, unit, p.case, EXACT, p.fixed, 0.0, data) | shares)
     write_csv(kept, lines)
     return lines
 
@@ -111,11 +111,11 @@ def _regions(row: Row, seed: int, data: Path) -> list[Line]:
     if kept.is_file() and json.loads(kept.read_text())["mark"] == mark:
         return list(json.loads(kept.read_text())["lines"])
     found = proposed(row, seed)
-    lines = [_line(row, Unit(seed, p.fold), p.case, ORACLE, region.oracle(p), 0.0, data) for p in found]
+    lines = [line(row, Unit(seed, p.fold), p.case, ORACLE, region.oracle(p), 0.0, data) for p in found]
     fits = {name: region.fit(found, row.recipe.region, values) for name, values in region.SETS.items()}
     for name, fit in fits.items():
         lines += [
-            _line(row, Unit(seed, p.fold), p.case, name, fit.answers[p.case], fit.best[p.case], data) for p in found
+            line(row, Unit(seed, p.fold), p.case, name, fit.answers[p.case], fit.best[p.case], data) for p in found
         ]
     named = fits[region.NAMED_ONLY]
     content = {"mark": mark, "lines": lines, "tables": named.tables, "folds": named.folds, "offset": named.offset}
@@ -135,7 +135,7 @@ def tables(row: Row, seed: int) -> Tables:
     return Tables(kept["tables"], {int(fold): one for fold, one in kept["folds"].items()}, kept["offset"])
 
 
-def _line(  # noqa: PLR0913 - what a line tells
+def line(  # noqa: PLR0913 - what a line tells
     row: Row, unit: Unit, case: int, decision: str, found: NDArray[np.bool_], presence: float, data: Path
 ) -> Line:
     """One case under one decision; ``found`` is a mask (rows, columns) on the working grid."""

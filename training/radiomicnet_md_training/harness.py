@@ -79,9 +79,12 @@ class Row:
 
     def prepared(self, unit: Unit) -> Prepared:
         """The data as the unit's training part sees it."""
+        return replace(prepare(self.data, self.part(unit), self.recipe.measuring), shrink=self.recipe.shrink)
+
+    def part(self, unit: Unit) -> NDArray[np.int64]:
+        """The cases that the unit is trained on."""
         part = np.setdiff1d(np.arange(len(self.data.names)), self.held_out(unit.fold))
-        part = folds.some(self.data.groups, part, self.recipe.folds.share)
-        return replace(prepare(self.data, part, self.recipe.measuring), shrink=self.recipe.shrink)
+        return folds.some(self.data.groups, part, self.recipe.folds.share)
 
     def run(self, unit: Unit, prepared: Prepared) -> pixel.Run:
         """Train a unit, or go on, or take what is finished."""

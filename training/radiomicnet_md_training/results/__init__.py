@@ -36,6 +36,7 @@ def tables(results: Path, out: Path) -> None:
         read.tried(results),
         read.measured(results / "faithfulness.json"),
         read.measured(results / "hippocampus" / "run.json"),
+        read.external(results),
         tuple(pictures),
     )
     text = page.page(stored)

@@ -102,6 +102,7 @@ DECISIONS = {
     "named and network": "region layer, named and network values",
     "network": "region layer, network values alone",
     "named with local binary patterns": "region layer, all 47 named values",
+    "device": "as shipped, in integers",
     "oracle": "oracle: best candidate, knows the truth",
 }
 SCORELESS = {"exact", "oracle"}

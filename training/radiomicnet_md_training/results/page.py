@@ -18,7 +18,7 @@ import numpy as np
 
 from radiomicnet_md_training.figures import NOTICE
 from radiomicnet_md_training.region import WITHOUT
-from radiomicnet_md_training.results import known, making, summary, targets, variants, words
+from radiomicnet_md_training.results import elsewhere, known, making, summary, targets, variants, words
 from radiomicnet_md_training.results.read import EXACT, NAMED, ONE_VIEW, ORACLE, TWO_VIEWS, Row, Tried
 from radiomicnet_md_training.results.words import number, table
 
@@ -32,6 +32,7 @@ class Stored:
     tried: Sequence[Tried]
     faithfulness: Mapping[str, Any] | None
     volumes: Mapping[str, Any] | None
+    external: elsewhere.Scored | None
     pictures: Sequence[str]
 
 
@@ -57,6 +58,7 @@ def page(stored: Stored) -> str:
         variants.tables(stored.pictures),
         variants.faithfulness(stored.faithfulness),
         variants.volumes(stored.volumes),
+        elsewhere.section(stored.external),
         making.training(stored.rows, stored.pictures),
         making.provenance(stored.rows),
     ]
@@ -100,7 +102,8 @@ def _head(main: Mapping[str, Row]) -> str:
         f"with a lesion ({some.lesions.independent} groups) and {some.normals.count} without "
         f"({some.normals.independent} groups); by kind {kinds}. {folds} folds by duplicate group: every image is "
         "answered by a network that never saw it or a duplicate of it, and every figure below is out of fold. The "
-        "test split and the external set are closed: no figure here has seen them.\n\n"
+        "test split is closed: no figure here has seen it, and none but those under “Another hospital” has seen the "
+        "external set.\n\n"
         f"Label noise: the masks of {known.CEILING_PAIRS} registered pairs of duplicate images agree at a mean DSC of "
         f"{known.CEILING}. A score near that is as near the truth as the masks are to each other.\n\n"
         "DSC, IoU, NSD (2 pixels) and HD95 are taken at the files' own size (longer side at most 384 pixels), image by "
@@ -334,7 +337,7 @@ def _calibration(main: Mapping[str, Row], stored: Stored) -> str:
 
 
 def _targets(main: Mapping[str, Row], stored: Stored) -> str:
-    lines = targets.judged(main, stored.faithfulness)
+    lines = targets.judged(main, stored.faithfulness, stored.external)
     return "## Targets\n\n" + table(("target", "measured [95 %]", "reached"), lines, texts=3)
 
 

@@ -27,6 +27,8 @@ from radiomicnet_md_training.recipe import Recipe
 
 ONE_VIEW, TWO_VIEWS = "one view", "two views"  # of every row
 TABLES = "tables.json"  # what decides, of a row whose network has tables
+EXTERNAL, EXTERNAL_LINES = "external.json", "external.csv"  # of another hospital's images
+DEVICE = "device"  # the shipped release among the rows of the external set
 EXACT, NAMED, ORACLE = "exact", "named", "oracle"  # of every row with a region layer; it may have more
 
 
@@ -151,6 +153,23 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalLine(Line):
+    """One external case under one row's decision; ``stopped`` names the device's checks that it did not hold."""
+
+    row: str
+    stopped: str
+
+
+class External(_Stored):
+    """When the external set was opened, and what was scored on it; ``external.json``."""
+
+    opened: str
+    name: str
+    data_files_sha256: str
+    release: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """One epoch of one unit, a line of ``curve.csv``; held-out Dice only at the epochs looked at."""
 
@@ -243,6 +262,29 @@ def tried(results: Path) -> tuple[Tried, ...]:
             f"tried.yaml is not a list of what was tried: {error}",
             remedy="give every entry kind, idea, setting, without, found, verdict",
         ) from error
+
+
+def external(results: Path) -> tuple[External, dict[str, list[ExternalLine]]] | None:
+    """What was scored on another hospital's images, by row; None where that set has not been opened.
+
+    Raises:
+        InputError: E-RESULTS-TORN.
+
+    """
+    if not (results / EXTERNAL).is_file():
+        return None
+    found: dict[str, list[ExternalLine]] = {}
+    try:
+        about = External.model_validate_json((results / EXTERNAL).read_bytes())
+        for values in _table(results / EXTERNAL_LINES, ExternalLine):
+            line = ExternalLine(**values)
+            _fits(line)
+            found.setdefault(line.row, []).append(line)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "E-RESULTS-TORN", f"what is stored of the external set cannot be used: {error}", remedy="score it again"
+        ) from error
+    return about, found
 
 
 def measured(path: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md_training.results.read import EXACT, Row
+from radiomicnet_md_training.results.read import EXACT, Line, Row
 from radiomicnet_md_validation import statistics
 from radiomicnet_md_validation.statistics import Inconclusive, Interval, Ranked
 
@@ -99,13 +99,17 @@ class Contest:
 def cases(row: Row, decision: str, seed: int | None = None) -> Cases:
     """The cases of a row under a decision: averaged over all seeds, or of one."""
     lines = [line for line in row.decisions[decision] if seed in {None, line.seed}]
+    return averaged(lines, SCORES + (SHARES if decision == EXACT else ()))
+
+
+def averaged(lines: Sequence[Line], scores: Sequence[str] = SCORES) -> Cases:
+    """The cases that lines tell of, each with the mean of its lines."""
     told = {line.id: (line.group, line.kind, bool(line.lesion)) for line in lines}
     names = tuple(sorted(told))
     place = {name: i for i, name in enumerate(names)}
     of_case = np.array([place[line.id] for line in lines], dtype=np.int64)
     times = np.bincount(of_case, minlength=len(names))
     groups, kinds, lesion = zip(*(told[name] for name in names), strict=True)
-    scores = SCORES + (SHARES if decision == EXACT else ())
     return Cases(
         names,
         groups,

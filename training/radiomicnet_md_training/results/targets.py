@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 
 from radiomicnet_md_training.results import summary, words
+from radiomicnet_md_training.results.elsewhere import Scored
 from radiomicnet_md_training.results.known import ROWS
-from radiomicnet_md_training.results.read import EXACT, NAMED, TWO_VIEWS, Row
+from radiomicnet_md_training.results.read import DEVICE, EXACT, NAMED, TWO_VIEWS, Row
 from radiomicnet_md_validation.statistics import Interval
 
 MOST_PARAMETERS = 310_000
 MOST_SECONDS = 2_400.0  # of one fold
+EXTERNAL_DICE = 0.75
+_OURS = (DEVICE, "locked", "small-locked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Found:
 
     rows: Mapping[str, Row]
     faithfulness: Mapping[str, Any] | None
+    external: Scored | None
 
     @property
     def locked(self) -> Row:
@@ -60,9 +64,11 @@ Judge = Callable[[Found], Outcome]
 UNKNOWN = Outcome("not measured yet", None)
 
 
-def judged(rows: Mapping[str, Row], faithfulness: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
+def judged(
+    rows: Mapping[str, Row], faithfulness: Mapping[str, Any] | None, external: Scored | None
+) -> list[tuple[str, str, str]]:
     """Target, measured, reached (yes, no, open) of every target; all open without a run of ``locked``."""
-    found = Found(rows, faithfulness)
+    found = Found(rows, faithfulness, external)
     out = []
     for text, judge in TARGETS:
         outcome = judge(found) if "locked" in rows else UNKNOWN
@@ -197,8 +203,15 @@ def _seconds(found: Found) -> Outcome:
     )
 
 
-def _external(_: Found) -> Outcome:
-    return Outcome("the external set is closed", None)
+def _external(found: Found) -> Outcome:
+    if found.external is None:
+        return Outcome("the external set is closed", None)
+    lesions = {name: summary.averaged(told).lesions for name, told in found.external[1].items()}
+    ours = float(lesions[DEVICE].scores["dice"].mean())
+    others = {name: float(some.scores["dice"].mean()) for name, some in lesions.items() if name not in _OURS}
+    below = sum(value < ours for value in others.values())
+    text = f"{words.number(ours)} by the device: above {below} of {len(others)} others; n = {lesions[DEVICE].count}"
+    return Outcome(text, ours >= EXTERNAL_DICE and below == len(others))
 
 
 TARGETS: tuple[tuple[str, Judge], ...] = (
