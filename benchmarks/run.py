@@ -25,6 +25,17 @@ PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 DEVICE = (sys.executable, "-m", "radiomicnet_md", "--quiet")
 REPEATS = 5
 BROKEN = 3  # the exit code where a limit is broken, of this program and of its sections
+START = """
+import sys, time
+from radiomicnet_md import config
+from radiomicnet_md.compiling import use_private_cache
+use_private_cache()
+from radiomicnet_md.engine import starting
+from radiomicnet_md.opening import open_desk
+started = time.perf_counter()
+with open_desk(config.load({"home": sys.argv[1]})) as desk:
+    print(time.perf_counter() - started)
+"""
 SECTIONS = ("decision.py", "maps.py", "log.py")
 
 
@@ -87,11 +98,14 @@ def small(folder: Path) -> list[Row]:
     run(*case)  # compiles the counters, once a home
     cost = run(*case)
     verify = (*DEVICE, *home, "audit", "verify")
+    start = (sys.executable, "-c", START, str(folder / "home"))
+    seconds = min(float(subprocess.run(start, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout) for _ in range(3))
     return [
         Row("`--help`, best of 5", min(run(*DEVICE, "--help").seconds for _ in range(REPEATS)), "s", 0.3),
         Row("one `segment`, process and all", cost.seconds, "s", None),
         Row("one `segment`, processor time", cost.processor, "s", None),
         Row("one `segment`, peak memory", cost.megabytes, "MB", 1500),
+        Row("start: release, packages and known answers, imports apart", seconds, "s", 5),
         Row("`audit verify`, best of 5", min(run(*verify).seconds for _ in range(REPEATS)), "s", None),
         Row("`audit verify` imports torch (1 = yes)", imports_torch(*verify), "", 0),
     ]

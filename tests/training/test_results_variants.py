@@ -29,7 +29,7 @@ def test_targets_are_judged_by_the_stored_rows_alone(stored: Path) -> None:
     found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, None, None)}
     dice = float(summary.cases(rows["locked"], "named").lesions.scores["dice"].mean())
     for least in (0.80, 0.76):
-        judge = targets._dice(least)(targets.Found(rows, None))
+        judge = targets._dice(least)(targets.Found(rows, None, None))
         assert judge.reached == (dice >= least)
     own = sorted(rows["locked"].decisions["exact"], key=lambda line: line.id)
     for score, told in (("certified", "certified fraction ≥ 0.95 overall"), ("named", "centred share ≥ 0.75")):
