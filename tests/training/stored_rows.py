@@ -118,7 +118,7 @@ def three(folder: Path) -> Path:
 def text(stored: Path) -> str:
     """The page without pictures."""
     rows = read.rows(stored)
-    return page.page(page.Stored(rows, read.not_run(stored), read.tried(stored), None, None, None, ()))
+    return page.page(page.Stored(rows, read.not_run(stored), read.tried(stored), None, None, None, None, ()))
 
 
 def section(made: str, heading: str) -> list[list[str]]:

@@ -37,6 +37,7 @@ def scored(
     for fold in range(3):
         assert main(["unit", *common, "--seed", "1", "--fold", str(fold)]) == 0
     (at / "results").mkdir()
+    assert main(["quantised", *common, "--results", str(at / "results")]) == 0
     assert main(["external", *common, "--other", str(other), "--results", str(at / "results")]) == 0
     return at / "results"
 
@@ -65,9 +66,9 @@ def test_the_section_tells_misses_false_regions_and_what_the_gate_would_stop(sco
     assert "would have refused" in text
     assert elsewhere.section(None) == ""
     lines = {name: list(told) for name, told in found[1].items()}
-    outcome = targets._external(targets.Found({}, None, (found[0], lines)))
+    outcome = targets._external(targets.Found({}, None, (found[0], lines), None))
     assert outcome.measured.endswith("n = 3")
-    assert targets._external(targets.Found({}, None, None)).reached is None
+    assert targets._external(targets.Found({}, None, None, None)).reached is None
 
 
 @pytest.mark.verifies("SRS-MOD-012")
@@ -99,3 +100,11 @@ def test_another_set_is_seen_with_the_measures_of_the_training_part(prepared: Pr
     assert np.array_equal(seen.values, prepared.values)
     assert seen.thresholds is prepared.thresholds
     assert len(seen.part) == 0
+
+
+@pytest.mark.verifies("SRS-MOD-012")
+def test_pixels_that_change_sides_are_counted_over_every_image(scored: Path) -> None:
+    told = json.loads((scored / "quantised.json").read_text())
+    assert (told["images"], told["pixels"]) == (9, 9 * 144 * 192)
+    assert 0 <= told["most_in_one_image"] <= told["flipped"] < told["pixels"] / 50
+    assert told["images_with_a_flip"] <= 9

@@ -26,10 +26,10 @@ def stored(tmp_path: Path) -> Path:
 @pytest.mark.verifies("SRS-MOD-012")
 def test_targets_are_judged_by_the_stored_rows_alone(stored: Path) -> None:
     rows = read.rows(stored)
-    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, None, None)}
+    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, None, None, None)}
     dice = float(summary.cases(rows["locked"], "named").lesions.scores["dice"].mean())
     for least in (0.80, 0.76):
-        judge = targets._dice(least)(targets.Found(rows, None, None))
+        judge = targets._dice(least)(targets.Found(rows, None, None, None))
         assert judge.reached == (dice >= least)
     own = sorted(rows["locked"].decisions["exact"], key=lambda line: line.id)
     for score, told in (("certified", "certified fraction ≥ 0.95 overall"), ("named", "centred share ≥ 0.75")):
@@ -42,16 +42,16 @@ def test_targets_are_judged_by_the_stored_rows_alone(stored: Path) -> None:
     assert found["mean DSC of `locked`, named values deciding, above every baseline"][1] == "open"  # most are not run
     assert found["lower 95 % bound of the difference to U-Net > 0"][1] == "**yes**"
     faithful = {"summary": {"cases": 9, "certified": {"band": 0.5}}}
-    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, faithful, None)}
+    found = {told: (measured, reached) for told, measured, reached in targets.judged(rows, faithful, None, None)}
     assert found["certified fraction ≥ 0.80 in the border band"] == ("0.500, n = 9 images", "no")
     del rows["locked"]
-    assert {reached for _, _, reached in targets.judged(rows, faithful, None)} == {"open"}
+    assert {reached for _, _, reached in targets.judged(rows, faithful, None, None)} == {"open"}
 
 
 @pytest.mark.verifies("SRS-MOD-012")
 def test_a_better_baseline_is_told_although_others_are_missing(stored: Path) -> None:
     store(stored, "cmunext", lines(0.93, ("one view", "two views"), (1,)), "cmunext")
-    outcome = targets._above_all(targets.Found(read.rows(stored), None, None))
+    outcome = targets._above_all(targets.Found(read.rows(stored), None, None, None))
     assert outcome.reached is False
     assert "above 2 of 3 that ran; the best of them is CMUNeXt" in outcome.measured
 

@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     faithfulness.add_argument("--results", type=Path, required=True, help="where it is stored for the tables")
     faithfulness.add_argument("--cases", type=int, help="of each fold, evenly spread; all where left out")
+    quantised = add("quantised", "count the pixels that change sides when the networks of a row become integers")
+    quantised.add_argument("--results", type=Path, required=True, help="where it is stored for the tables")
     candidate = add("candidate", "train on all open cases, fit the region tables, write what `release build` locks")
     candidate.add_argument("--lock", type=Path, required=True, help="the dependency lock that the release binds")
     add("volumes", "train and score the three-dimensional row")
@@ -99,6 +101,10 @@ def _call(arguments: argparse.Namespace, command: list[str]) -> None:
         from radiomicnet_md_training.faithfulness import study
 
         study.store(study.of_row(row, row.recipe.folds.seeds[0], cases_per_fold=arguments.cases), arguments.results)
+    elif arguments.command == "quantised":
+        from radiomicnet_md_training import quantised
+
+        quantised.store(row, arguments.results)
     else:
         from radiomicnet_md_training import release
 

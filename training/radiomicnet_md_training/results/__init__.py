@@ -37,6 +37,7 @@ def tables(results: Path, out: Path) -> None:
         read.measured(results / "faithfulness.json"),
         read.measured(results / "hippocampus" / "run.json"),
         read.external(results),
+        read.measured(results / "quantised.json"),
         tuple(pictures),
     )
     text = page.page(stored)

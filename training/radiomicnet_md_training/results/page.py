@@ -33,6 +33,7 @@ class Stored:
     faithfulness: Mapping[str, Any] | None
     volumes: Mapping[str, Any] | None
     external: elsewhere.Scored | None
+    quantised: Mapping[str, Any] | None
     pictures: Sequence[str]
 
 
@@ -337,7 +338,7 @@ def _calibration(main: Mapping[str, Row], stored: Stored) -> str:
 
 
 def _targets(main: Mapping[str, Row], stored: Stored) -> str:
-    lines = targets.judged(main, stored.faithfulness, stored.external)
+    lines = targets.judged(main, stored.faithfulness, stored.external, stored.quantised)
     return "## Targets\n\n" + table(("target", "measured [95 %]", "reached"), lines, texts=3)
 
 

@@ -35,6 +35,7 @@ class Found:
     rows: Mapping[str, Row]
     faithfulness: Mapping[str, Any] | None
     external: Scored | None
+    quantised: Mapping[str, Any] | None
 
     @property
     def locked(self) -> Row:
@@ -65,10 +66,13 @@ UNKNOWN = Outcome("not measured yet", None)
 
 
 def judged(
-    rows: Mapping[str, Row], faithfulness: Mapping[str, Any] | None, external: Scored | None
+    rows: Mapping[str, Row],
+    faithfulness: Mapping[str, Any] | None,
+    external: Scored | None,
+    quantised: Mapping[str, Any] | None,
 ) -> list[tuple[str, str, str]]:
     """Target, measured, reached (yes, no, open) of every target; all open without a run of ``locked``."""
-    found = Found(rows, faithfulness, external)
+    found = Found(rows, faithfulness, external, quantised)
     out = []
     for text, judge in TARGETS:
         outcome = judge(found) if "locked" in rows else UNKNOWN
@@ -168,7 +172,14 @@ def _cost(found: Found) -> Outcome:
 def _integers(found: Found) -> Outcome:
     one = summary.difference(found.network, summary.cases(found.locked, EXACT))
     reached = one.point is not None and one.point <= 0.002  # noqa: PLR2004 - the target
-    return Outcome(f"{words.interval(one, 4, signed=True)}, n = {one.n}", reached)
+    flips = ""
+    if found.quantised is not None:
+        told = found.quantised
+        flips = (
+            f"; {told['flipped']:,} of {told['pixels']:,} pixels change sides, in {told['images_with_a_flip']} of "
+            f"{told['images']} images, at most {told['most_in_one_image']} in one"
+        )
+    return Outcome(f"{words.interval(one, 4, signed=True)}, n = {one.n}{flips}", reached)
 
 
 def _share(score: str, least: float) -> Judge:
