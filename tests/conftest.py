@@ -26,7 +26,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from radiomicnet_md import compiling
 from radiomicnet_md_traceability import load
+
+compiling.use_private_cache()  # what the demo compiled, and what tests of other processes compile, is compiled once
 
 ROOT = Path(__file__).resolve().parents[1]
 

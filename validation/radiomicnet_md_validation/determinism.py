@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiomicnet_md import compiling
 from radiomicnet_md.engine import runner, runners
 from radiomicnet_md.engine.segment import Engine
 
@@ -307,6 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=IMAGES, help="how many images")
     parser.add_argument("--one", help="print the digests of one configuration, computed by this process")
     chosen = parser.parse_args(arguments)
+    compiling.use_private_cache()
     what, given = images(chosen.images)
     if chosen.one is not None:
         import torch
