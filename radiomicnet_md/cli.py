@@ -27,7 +27,7 @@ VERBS = {
     "init": "make a home: keys, an empty log and its anchor",
     "segment": "decide images: a signed record each, then masks and pictures",
     "features": "measure radiomic values and maps alone (no decision)",
-    "audit": "list, show, verify, export and replay what the log holds",
+    "audit": "list, show, verify, export, report and replay what the log holds",
     "release": "show or verify the signed release",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "trace": "check requirements against tests",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from radiomicnet_md.home import Home
     from radiomicnet_md_audit.ledger import Ledger
 
+_FORMS = ("csv", "jsonl", "fhir", "dicom")
 _SHOWN = {True: "yes", False: "NO ", None: "–  "}  # None: not checked
 _EXAMPLE = """\
 examples:
@@ -24,6 +25,7 @@ examples:
   radiomicnet-md audit show 3kq8            (the beginning of a record id is enough)
   radiomicnet-md audit verify --anchor copy-of-the-anchor
   radiomicnet-md audit export bundle        then, anywhere: python -m radiomicnet_md_audit verify bundle --policy …
+  radiomicnet-md audit report --form csv --out records.csv
   radiomicnet-md audit replay 3kq8 --input scan.dcm
 """
 
@@ -40,6 +42,9 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     verifying.add_argument("--anchor", metavar="FILE", help="a copy of the anchor kept elsewhere")
     exporting = verbs.add_parser("export", parents=[shared], help="a bundle that verifies offline")
     exporting.add_argument("folder", metavar="DIR", help="a new folder")
+    reporting = verbs.add_parser("report", parents=[shared], help="every record in a form that other systems read")
+    reporting.add_argument("--form", choices=_FORMS, required=True, help="a table, FHIR R4, or DICOM audit messages")
+    reporting.add_argument("--out", metavar="FILE", required=True, help="a new file")
     replaying = verbs.add_parser("replay", parents=[shared], help="decide a recorded case again and compare")
     replaying.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     replaying.add_argument("--input", metavar="FILE", help="the input; without it, the samples kept with the record")
@@ -47,7 +52,7 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
 
 def run(call: Call) -> int:
     """Do one of the verbs of the log."""
-    verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "replay": _replay}
+    verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "report": _report, "replay": _replay}
     return verbs[call.given.audit_verb](call)
 
 
@@ -125,6 +130,18 @@ def _export(call: Call) -> int:
     check = f"python -m radiomicnet_md_audit verify {folder} --policy {policy}"
     call.console.emit({"folder": str(folder), "policy": str(policy), "size": size}, f"exported to {folder}\n  {check}")
     call.console.note("Give the policy to whoever verifies by another way than the bundle: it says whom to trust.")
+    return ExitCode.OK
+
+
+def _report(call: Call) -> int:
+    from radiomicnet_md_audit import outside
+
+    out = Path(call.given.out)
+    with _reading(call) as (_, ledger):
+        records = (outside.logged(entry.index, entry.envelope, ledger.read(entry)) for entry in ledger.entries())
+        count = outside.save(outside.Form(call.given.form), records, out)
+    call.console.emit({"form": call.given.form, "out": str(out), "records": count}, f"{count} records in {out}")
+    call.console.note("A report proves nothing by itself; the log that its digests name does: audit verify.")
     return ExitCode.OK
 
 

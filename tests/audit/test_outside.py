@@ -133,6 +133,12 @@ def test_no_cell_is_a_formula_whatever_the_spreadsheet_cuts_at(record: Logged) -
 
 
 @pytest.mark.verifies("SRS-OUT-010")
+def test_a_place_that_is_no_object_has_no_values() -> None:
+    row = outside_log.by_hand("urn:other:1", {"a": "0" * 64}, input="text", reason=["list"], outputs=None).row()
+    assert [row[column] for column in ("kind", "input_sha256", "reason_code", "mask_sha256")] == ["other"] + [None] * 3
+
+
+@pytest.mark.verifies("SRS-OUT-010")
 @pytest.mark.parametrize(
     "text",
     [
