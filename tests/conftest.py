@@ -46,6 +46,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
+    "rfc3161-client": lambda: _package("rfc3161_client"),
     "strace": lambda: shutil.which("strace"),
 }
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radiomicnet_md.commands import witness
 from radiomicnet_md.commands.call import Call, printable
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
 
@@ -48,12 +49,13 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     replaying = verbs.add_parser("replay", parents=[shared], help="decide a recorded case again and compare")
     replaying.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     replaying.add_argument("--input", metavar="FILE", help="the input; without it, the samples kept with the record")
+    witness.arguments(verbs.add_parser("witness", help="cosign other logs, or have this one cosigned"), shared)
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of the log."""
     verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "report": _report, "replay": _replay}
-    return verbs[call.given.audit_verb](call)
+    return (verbs | {"witness": witness.run})[call.given.audit_verb](call)
 
 
 def _list(call: Call) -> int:

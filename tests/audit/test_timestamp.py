@@ -3,140 +3,31 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radiomicnet_md_audit import checkpoint, der, sign
-from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
+from radiomicnet_md_audit import der
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
-
-if TYPE_CHECKING:
-    from radiomicnet_md_audit import timestamp
-elif importlib.util.find_spec("rfc3161_client") is None:
-    pytest.skip("absent: rfc3161-client", allow_module_level=True)
-else:
-    from radiomicnet_md_audit import timestamp
+from tests.audit.authorities import DAY, NOTE, NOW, OTHER, Made, Maker, certificate, pem, refused, timestamp
 
 pytestmark = pytest.mark.verifies("SRS-LOG-012")
 
-KEYS = LogKeys(sign.from_seed(bytes([31]) * 32))
-NOTE = checkpoint.issue(Checkpoint("example.org/log", 7, bytes(range(32))), KEYS, 0)
-OTHER = checkpoint.issue(Checkpoint("example.org/log", 8, bytes(range(32))), KEYS, 0)
-NOW = datetime.now(UTC).replace(microsecond=0)
-DAY = timedelta(days=1)
-
-CONFIGURATION = """
-[tsa]
-default_tsa = authority
-[authority]
-serial = serial
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256, sha512
-accuracy = secs:1, millisecs:500, microsecs:100
-ordering = no
-tsa_name = yes
-ess_cert_id_chain = no
-ess_cert_id_alg = {ess}
-"""
-
-
-def certificate(  # noqa: PLR0913 -- what the cases differ in
-    name: str,
-    key: Any,  # noqa: ANN401 -- a private key of any kind
-    issuer: tuple[x509.Certificate, Any] | None = None,
-    start: datetime = NOW - DAY,
-    stop: datetime = NOW + 300 * DAY,
-    *,
-    purposes: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.TIME_STAMPING,),
-    critical: bool = True,
-    serial: int = 0,
-) -> x509.Certificate:
-    """An authority's certificate, or without an issuer that of a certificate authority."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject if issuer is None else issuer[0].subject)
-        .public_key(key.public_key())
-        .serial_number(serial or x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(stop)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    if issuer is not None and purposes:
-        builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=critical)
-    return builder.sign(key if issuer is None else issuer[1], hashes.SHA256())
-
-
-def pem(*certificates: x509.Certificate) -> bytes:
-    return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
-
-
-@dataclass(frozen=True)
-class Made:
-    """An authority that OpenSSL runs, in a folder of its own."""
-
-    folder: Path
-    root: x509.Certificate
-    own: x509.Certificate
-    pinned: timestamp.Authority
-
-    def answer(self, request: bytes, *more: str, ess: str = "sha256") -> bytes:
-        (self.folder / "tsa.cnf").write_text(CONFIGURATION.format(ess=ess), encoding="utf-8")
-        (self.folder / "request").write_bytes(request)
-        signer = ["-signer", "own.pem", "-inkey", "own.key"]
-        command = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "request", "-out", "answer", *signer]
-        subprocess.run([*command, *more], cwd=self.folder, check=True, capture_output=True)
-        return (self.folder / "answer").read_bytes()
-
-    def stamp(self, note: str = NOTE, *more: str, ess: str = "sha256") -> tuple[bytes, int]:
-        asked = timestamp.request(note)
-        return self.answer(asked.der, *more, ess=ess), asked.nonce
-
-
-Maker = Callable[..., Made]
-
 
 @pytest.fixture(scope="module")
-def ca_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-@pytest.fixture(scope="module")
-def make(
-    tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], Path], ca_key: ec.EllipticCurvePrivateKey
-) -> Maker:
-    """Make an authority under the one root of these tests."""
+def make(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], Path]) -> Maker:
     require("openssl")
-    root = certificate("root", ca_key, stop=NOW + 5000 * DAY, start=NOW - 5000 * DAY)
-
-    def made(key: Any = None, **more: Any) -> Made:  # noqa: ANN401 -- as for `certificate`
-        folder = tmp_path_factory.mktemp("authority")
-        key = key or ec.generate_private_key(ec.SECP256R1())
-        own = certificate("authority", key, (root, ca_key), **more)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        for name, data in (("own.pem", pem(own)), ("own.key", private), ("root.pem", pem(root)), ("serial", b"01")):
-            (folder / name).write_bytes(data)
-        return Made(folder, root, own, timestamp.Authority(own, (root,)))
-
-    return made
+    return Maker(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -148,12 +39,6 @@ def authority(make: Maker) -> Made:
 def stamped(authority: Made) -> tuple[bytes, int]:
     """A response for NOTE and its nonce."""
     return authority.stamp()
-
-
-def refused(response: bytes, note: str, nonce: int, pinned: timestamp.Authority) -> str:
-    with pytest.raises(IntegrityError) as caught:
-        timestamp.verify(response, note, nonce, pinned)
-    return caught.value.code
 
 
 # ------------------------------------------------------------------------------------------------ what holds
@@ -255,14 +140,14 @@ def test_a_certificate_that_was_not_valid_then(span: tuple[int, int], make: Make
     assert refused(response, NOTE, nonce, one.pinned) == "E-TIMESTAMP-SIGNATURE"
 
 
-def test_the_same_key_in_another_certificate(make: Maker, ca_key: ec.EllipticCurvePrivateKey) -> None:
+def test_the_same_key_in_another_certificate(make: Maker) -> None:
     """Issuer, number and key agree and the signature holds: only the hash in the signed attributes tells them apart."""
     key = ec.generate_private_key(ec.SECP256R1())
     one = make(key, serial=0x1234)
     response, nonce = one.stamp()
     old = one.own.public_bytes(serialization.Encoding.DER)
     while True:  # an ECDSA signature's length varies, and no length in the response shall change
-        twin = certificate("authority", key, (one.root, ca_key), NOW - 2 * DAY, serial=0x1234)
+        twin = certificate("authority", key, (make.root, make.root_key), NOW - 2 * DAY, serial=0x1234)
         new = twin.public_bytes(serialization.Encoding.DER)
         if len(new) == len(old):
             break
@@ -331,6 +216,9 @@ def test_no_changed_byte_gives_another_stamp(authority: Made, stamped: tuple[byt
     protected |= {*range(attributes, attributes + 160), *range(len(response) - 64, len(response))}
     assert not protected & set(harmless), harmless
     assert len(harmless) <= 20
+
+
+# -------------------------------------------------------------------------------------------------------- DER
 
 
 @given(st.binary(max_size=300))

@@ -183,6 +183,10 @@ def test_a_bad_line_by_a_trusted_key_refuses_the_whole_note(tmp_path: Path) -> N
     bad = Signature(ORIGIN, parsed.signatures[0].id, bytes(64))
     text = str(Note(parsed.text, (*parsed.signatures, bad)))
     assert witness(tmp_path).add_checkpoint(submission(0, [], text)).status == HTTPStatus.FORBIDDEN
+    stranger = NoteKey(ORIGIN, STRANGER.public)
+    two = Witness(NAME, WITNESS, {ORIGIN: [*LogKeys(LOG).public(ORIGIN), stranger]}, tmp_path)
+    text = str(Note(parsed.text, (*parsed.signatures, Signature(ORIGIN, stranger.id, bytes(64)))))
+    assert two.add_checkpoint(submission(0, [], text)).status == HTTPStatus.FORBIDDEN
 
 
 def test_one_of_several_trusted_keys_is_enough(tmp_path: Path) -> None:

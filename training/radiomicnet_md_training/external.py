@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from radiomicnet_md.engine import acceptance, release
-from radiomicnet_md.engine.segment import Engine
+from radiomicnet_md.engine.segment import TABLES, WEIGHTS, Engine
 from radiomicnet_md_training import dataset, evaluate, harness, pixel, prepare
 from radiomicnet_md_training.evaluate import TWO_VIEWS, Line
 from radiomicnet_md_training.harness import Row, Unit, write_csv
@@ -41,7 +41,11 @@ def run(recipes: Sequence[Path], data: Path, out: Path, other: Path, results: Pa
         "opened": datetime.now(UTC).date().isoformat(),
         "name": other.name,
         "data_files_sha256": hashlib.sha256("".join(seen.digests).encode()).hexdigest(),
-        "release": {"id": shipped.id, "version": shipped.version, "manifest_sha256": shipped.manifest_sha256},
+        "release": {
+            "id": shipped.id,
+            "version": shipped.version,
+            **{f"{name}_sha256": hashlib.sha256(shipped.files[name]).hexdigest() for name in (WEIGHTS, TABLES)},
+        },
     }
     (results / EXTERNAL).write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
