@@ -23,10 +23,10 @@ from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
 from radiomicnet_md_audit.errors import ExitCode, IntegrityError, Problem
-from radiomicnet_md_audit.merkle import leaf_hash, verify_inclusion
+from radiomicnet_md_audit.merkle import HASH_BYTES, verify_inclusion
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import VerifyingKey
-from radiomicnet_md_audit.verify import Claim, Findings, Report, Walk
+from radiomicnet_md_audit.verify import AnchorText, Claim, Findings, Report, Walk
 
 FORMAT = "radiomicnet-md-export/1"
 MANIFEST_TYPE = "application/vnd.radiomicnet-md.export+json"
@@ -106,26 +106,29 @@ def parse_manifest(payload: bytes) -> Manifest:
     raise _bad_manifest()
 
 
-def verify_bundle(folder: Path, policy: Policy, anchor: bytes | None = None) -> Report:
-    """Verify an exported log; raise :class:`BundleError` only when there is no folder to verify."""
+def verify_bundle(folder: Path, policy: Policy, anchor: AnchorText | None = None, *, signatures: bool = True) -> Report:
+    """Verify an exported log; raise :class:`BundleError` only when there is no folder to verify.
+
+    Without ``signatures`` the report says so and is never ok (see ``verify``); the manifest's is checked all the same.
+    """
     if not folder.is_dir():
         raise BundleError(
             "E-BUNDLE-MISSING",
             "There is no export folder at the given place.",
             remedy="Name the folder that `audit export` wrote.",
         )
-    return _Bundle(folder, policy, anchor).report()
+    return _Bundle(folder, policy, Walk(policy, anchor, signatures=signatures)).report()
 
 
 class _Bundle:
     """One verification of one folder."""
 
-    def __init__(self, folder: Path, policy: Policy, anchor: bytes | None) -> None:
+    def __init__(self, folder: Path, policy: Policy, walk: Walk) -> None:
         self.folder = folder
         self.policy = policy
-        self.walk = Walk(policy, anchor)
+        self.walk = walk
         self.files = Findings()
-        self.leaves: list[bytes] = []
+        self.leaves = bytearray()  # the leaf hashes, one after the other
         self.latest = ""
 
     def report(self) -> Report:
@@ -159,32 +162,37 @@ class _Bundle:
     def _listing(self, manifest: Manifest) -> None:
         """Compare what is in the folder with what the manifest lists, by name and kind."""
         folders = {parent.as_posix() for path in manifest.files for parent in Path(path).parents}
-        found = set()
+        found = 0
         for path, mode in _tree(self.folder):
             if stat.S_ISDIR(mode) and path in folders:
                 continue
             if stat.S_ISREG(mode) and (path in manifest.files or path == MANIFEST):
-                found.add(path)
+                found += path != MANIFEST
                 continue
             self.files.add(None, "E-BUNDLE-UNLISTED", "The export holds a file, folder or link that is not listed.")
-        missing = set(manifest.files) - found
+        missing = len(manifest.files) - found
         if missing:
-            self.files.add(None, "E-BUNDLE-MISSING-FILE", f"{len(missing)} listed files are not in the export.")
+            self.files.add(None, "E-BUNDLE-MISSING-FILE", f"{missing} listed files are not in the export.")
 
     def _entries(self, manifest: Manifest) -> None:
         entries = self._lines(ENTRIES, manifest)
         notes = self._lines(CHECKPOINTS, manifest)
-        for envelope, line in zip(entries, notes, strict=False):
-            note = canonical.loads(line)
-            self.latest = note if isinstance(note, str) else ""
-            self.walk.feed(envelope, self.latest)
-            self.leaves.append(leaf_hash(envelope))
+        for seen in self.walk.feed_all(self._pairs(entries, notes)):
+            self.leaves += seen.task.nodes[0].hash
         # One of the two may be longer than the other; reading both to their ends checks both digests.
         if sum(1 for _ in entries) or sum(1 for _ in notes) or self.walk.tree.size != manifest.size:
             self.files.add(None, "E-BUNDLE-SIZE", "The export does not hold one entry and checkpoint for each size.")
 
+    def _pairs(self, entries: Iterator[bytes], notes: Iterator[bytes]) -> Iterator[tuple[bytes, str]]:
+        for envelope, line in zip(entries, notes, strict=False):
+            note = canonical.loads(line)
+            self.latest = note if isinstance(note, str) else ""
+            yield envelope, self.latest
+
     def _small_files(self, manifest: Manifest) -> None:
-        for path in sorted(set(manifest.files) - {ENTRIES, CHECKPOINTS}):
+        for path in sorted(manifest.files):
+            if path in (ENTRIES, CHECKPOINTS):  # read already
+                continue
             try:
                 data = self._read(path)
                 if Listed(hashlib.sha256(data).hexdigest(), len(data)) != manifest.files[path]:
@@ -192,8 +200,8 @@ class _Bundle:
                 self._meaning(path, data)
             except IntegrityError as problem:
                 self.files.add_problem(None, problem)
-        proofs = {path for path in manifest.files if path.startswith("proofs/")}
-        if proofs != {proof_path(index) for index in range(manifest.size)}:
+        proofs = sum(path.startswith("proofs/") for path in manifest.files)
+        if proofs != manifest.size or not all(proof_path(index) in manifest.files for index in range(proofs)):
             self.files.add(None, "E-BUNDLE-PROOFS", "The export does not hold one inclusion proof for each entry.")
 
     def _meaning(self, path: str, data: bytes) -> None:
@@ -209,12 +217,13 @@ class _Bundle:
 
     def _proof(self, path: str, data: bytes) -> None:
         parsed = proof.parse_inclusion(data.decode("utf-8", "replace"))
-        fits = path == proof_path(parsed.index) and parsed.index < len(self.leaves) and parsed.note == self.latest
-        if not fits:
+        start = HASH_BYTES * parsed.index
+        leaf = bytes(self.leaves[start : start + HASH_BYTES])
+        if path != proof_path(parsed.index) or not leaf or parsed.note != self.latest:
             self.files.add(parsed.index, "E-BUNDLE-PROOF", "An inclusion proof is not about this log or this entry.")
             return
         tree = self.walk.tree
-        verify_inclusion(self.leaves[parsed.index], parsed.index, tree.size, parsed.path, tree.root())
+        verify_inclusion(leaf, parsed.index, tree.size, parsed.path, tree.root())
 
     def _head(self, manifest: Manifest) -> None:
         if manifest.root != self.walk.tree.root().hex():

@@ -16,6 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -27,6 +28,7 @@ from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.policy import Policy
 
 _PAGE = 256
+_NODES_KEPT = 1024
 
 
 def write(ledger: Ledger, folder: Path, policy: Policy | None = None, artefacts: Path | None = None) -> Manifest:
@@ -75,8 +77,9 @@ class _Export:
             size = transaction.size()
             latest = transaction.note(size)
             root = merkle.root(transaction.node, size).hex()
+            nodes = lru_cache(_NODES_KEPT)(transaction.node)  # the paths of neighbours share all but a few nodes
             for index in range(size):
-                path = tuple(merkle.inclusion(transaction.node, index, size))
+                path = tuple(merkle.inclusion(nodes, index, size))
                 self._put(bundle.proof_path(index), str(proof.Inclusion(index, path, latest)).encode())
         self._lines(bundle.ENTRIES, self._entries(size))
         self._lines(bundle.CHECKPOINTS, self._checkpoints(size))

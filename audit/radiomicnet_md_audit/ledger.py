@@ -31,8 +31,9 @@ from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Prob
 from radiomicnet_md_audit.note import NoteKey
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import CosigningKey, SigningKey
+from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
-from radiomicnet_md_audit.store import Row, Store, Transaction, database_path
+from radiomicnet_md_audit.store import Row, Store, Transaction, database_path, on_server
 
 LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
 _PAGE = 256
@@ -164,8 +165,8 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Let the database go; where this ledger could write, note the settled file's digest (see ``settled``)."""
-        if self._writer is not None:
+        """Let the database go; where this ledger could write to a file, note its digest (see ``settled``)."""
+        if self._writer is not None and isinstance(self.store, SQLiteStore):
             # Receipts are out already; without the note, verification says that it is outdated.
             with suppress(Problem):
                 settled.write(self.store)
@@ -321,7 +322,7 @@ def _opened(url: str) -> Store:
         return Store.open(url)
     except ConfigurationError:
         # A changed byte of the file's header can look like a log of another version.
-        if settled.differs(database_path(url)):
+        if not on_server(url) and settled.differs(database_path(url)):
             raise IntegrityError(
                 "E-STORE-CHANGED",
                 "The log's database file is not the one that was closed last.",

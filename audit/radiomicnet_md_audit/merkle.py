@@ -65,9 +65,14 @@ class Frontier:
         return _fold(self.peaks)
 
 
+def peaks(size: int) -> list[tuple[int, int]]:
+    """Return level and index of the nodes on the right edge of a tree of ``size`` leaves, largest first."""
+    return list(_places(0, size))
+
+
 def frontier(nodes: Nodes, size: int) -> Frontier:
     """Read the right edge of a tree of ``size`` leaves."""
-    return Frontier(size, list(_cover(nodes, 0, size)))
+    return Frontier(size, [nodes(level, index) for level, index in peaks(size)])
 
 
 def root(nodes: Nodes, size: int) -> bytes:
@@ -168,16 +173,16 @@ def _split(count: int) -> int:
     return 1 << (count - 1).bit_length() - 1
 
 
-def _cover(nodes: Nodes, start: int, stop: int) -> Iterator[bytes]:
+def _places(start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Yield the complete nodes that make up the leaves ``start`` to ``stop``; ``start`` begins a subtree."""
     while start < stop:
         level = (stop - start).bit_length() - 1
-        yield nodes(level, start >> level)
+        yield level, start >> level
         start += 1 << level
 
 
 def _range_hash(nodes: Nodes, start: int, stop: int) -> bytes:
-    return _fold(list(_cover(nodes, start, stop)))
+    return _fold([nodes(level, index) for level, index in _places(start, stop)])
 
 
 def _fold(peaks: Sequence[bytes]) -> bytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of a log and the triggers that keep them append-only, as text that ``store`` executes and compares.
+"""The tables of a log in SQLite and their append-only triggers, as text that ``sqlite_store`` executes and compares.
 
 Rules of this module:
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from radiomicnet_md_audit import canonical
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
-from radiomicnet_md_audit.store import Store
+from radiomicnet_md_audit.sqlite_store import SQLiteStore
 
 
 class State(Enum):
@@ -50,7 +50,7 @@ class Settled:
         return canonical.dumps({**asdict(self), "check": check})
 
 
-def write(store: Store) -> None:
+def write(store: SQLiteStore) -> None:
     """Note the digest of the database file, unless the noted one is current or another process uses the log."""
     if not store.fold_wal():
         return

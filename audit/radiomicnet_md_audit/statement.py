@@ -33,6 +33,7 @@ RECORD_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_TO_PYTHON = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,13 @@ class Statement:
 
 def record_id(random: bytes) -> str:
     """Return the record id of 16 random bytes."""
-    number = int.from_bytes(random, "big")
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    bits = int.from_bytes(random, "big")
+    return "".join(_ALPHABET[bits >> shift & 31] for shift in range(125, -1, -5))
+
+
+def number(identity: str) -> int:
+    """Return the 128 random bits of a record id as a number; the inverse of :func:`record_id`."""
+    return int(identity.translate(_TO_PYTHON), 32)
 
 
 def build(predicate_type: str, subjects: dict[str, str], predicate: dict[str, object]) -> dict[str, object]:

@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only file that speaks SQL to a database; it can add rows and read rows.
+"""A log in a database of either kind: rows are added and rows are read.
 
 Rules of this module:
 
-- Three STRICT tables: ``entry`` (the signed bytes, and four columns derived from them to look entries up by),
-  ``node`` (the tree's complete nodes) and ``checkpoint`` (one signed note per size). One transaction adds to all.
-- The database refuses UPDATE and DELETE by trigger, a gap or a repeated key by trigger (``INSERT OR REPLACE`` deletes
-  without firing a delete trigger elsewhere), and this program's own connections refuse every action that is not
-  on a short list. None of this stops an administrator; what they change is found by verification.
-- Write-ahead log, ``synchronous=FULL``: a commit that returned survives power loss. A writer waits 10 seconds.
-- SQLite's errors become :class:`Problem`; a file that SQLite finds malformed is an integrity failure.
+- Three tables: ``entry`` (the signed bytes, and four columns derived from them to look entries up by), ``node`` (the
+  tree's complete nodes) and ``checkpoint`` (one signed note per size). One transaction adds to all.
+- The statements are here and are the same for every database. What each does on its own (guards against change, the
+  turns of several writers, durability, failures) is in ``sqlite_store`` and ``postgresql_store``.
+- A writer waits 10 seconds for its turn. A value of another type than was stored is an integrity failure.
+- No guard stops an administrator; what they change is found by verification.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -28,9 +25,6 @@ import sqlalchemy as sa
 from radiomicnet_md_audit.errors import ConfigurationError
 from radiomicnet_md_audit.failures import problem
 from radiomicnet_md_audit.merkle import HASH_BYTES, Node
-from radiomicnet_md_audit.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, TABLES
-
-_OLDEST_SQLITE = (3, 37)  # STRICT tables
 
 _T = TypeVar("_T")
 
@@ -59,17 +53,6 @@ _NOTE_RANGE = sa.select(*_checkpoint.c).where(_checkpoint.c.size.between(sa.bind
 _NOTE_COUNT = sa.select(sa.func.count()).select_from(_checkpoint)
 _ADD_ROW, _ADD_NODE, _ADD_NOTE = sa.insert(_entry), sa.insert(_node), sa.insert(_checkpoint)
 
-_ALLOWED_ACTIONS = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_FUNCTION)
-_ALLOWED_PRAGMAS = {
-    ("integrity_check", None),
-    ("journal_mode", None),
-    ("user_version", None),
-    ("application_id", None),
-    ("read_uncommitted", None),  # SQLAlchemy asks for the isolation level once
-    ("wal_checkpoint", "TRUNCATE"),
-    ("busy_timeout", "0"),
-}
-
 
 @dataclass(frozen=True)
 class Row:
@@ -83,7 +66,7 @@ class Row:
     counter: int
 
 
-class Transaction:
+class Transaction(ABC):
     """One view of the log; rows are added through it only where the store began it for writing."""
 
     def __init__(self, connection: sa.Connection) -> None:
@@ -159,15 +142,9 @@ class Transaction:
         self._connection.execute(_ADD_NODE, [{"level": n.level, "idx": n.index, "hash": n.hash} for n in nodes])
         self._connection.execute(_ADD_NOTE, {"size": row.index + 1, "note": note})
 
+    @abstractmethod
     def damage(self) -> list[str]:
-        """Return what SQLite itself and the expected schema find wrong with the file; empty when nothing."""
-        found = [str(row[0]) for row in self._connection.exec_driver_sql("PRAGMA integrity_check")]
-        messages = [] if found == ["ok"] else found[:5]
-        query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
-        stored = [tuple(row) for row in self._connection.exec_driver_sql(query)]
-        if stored != _EXPECTED_SCHEMA:
-            messages.append("The tables and triggers are not those that this version creates.")
-        return messages
+        """Return what the database itself and the expected schema find wrong; empty when nothing."""
 
     def _value(self, query: sa.Select[Any], kind: type[_T], **values: object) -> _T | None:
         value = self._connection.execute(query, values).scalar()
@@ -181,138 +158,84 @@ class Transaction:
         return [_as_row(row) for row in self._connection.execute(query, values)]
 
 
-class Store:
-    """A log's database file."""
+class Store(ABC):
+    """A log's database."""
 
-    def __init__(self, path: Path, engine: sa.Engine) -> None:
-        """Use :meth:`create` or :meth:`open`."""
+    def __init__(self, engine: sa.Engine, path: Path | None) -> None:
+        """Use :meth:`create` or :meth:`open`; ``path`` is the database file, or None where a server keeps the log."""
         self.path = path
         self._engine = engine
 
-    @classmethod
-    @contextmanager
-    def create(cls, url: str) -> Iterator[Transaction]:
-        """Make a database; yield the transaction that creates its tables, so that nothing half-made remains."""
-        path = database_path(url)
-        with _translated():
-            _create_file(path)
-            engine = _engine(path, guarded=False)
-            try:
-                with engine.connect() as connection:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                    with _transaction(connection, "BEGIN IMMEDIATE"):
-                        if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
-                            raise ConfigurationError(
-                                "E-STORE-EXISTS",
-                                "There is already a database where the log should be made.",
-                                remedy="Use the log that is there, or name another place.",
-                            )
-                        for sql in SCHEMA:
-                            connection.exec_driver_sql(sql)
-                        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
-                        connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
-                        yield Transaction(connection)
-            finally:
-                engine.dispose()
+    @staticmethod
+    def create(url: str) -> AbstractContextManager[Transaction]:
+        """Make a log; give the transaction that its first entry is added in, so that nothing half-made remains.
+
+        Raises :class:`ConfigurationError` when something is in the way or the address is of no known kind.
+        """
+        return _kind(url).make(url)
+
+    @staticmethod
+    def open(url: str) -> Store:
+        """Open a log; raise :class:`ConfigurationError` when it is missing, newer, or lacks what makes it safe.
+
+        Raises :class:`IntegrityError` where a database is there and is no log.
+        """
+        return _kind(url).reach(url)
 
     @classmethod
-    def open(cls, url: str) -> Store:
-        """Open a database; raise when it is missing, of a newer version, or no log at all."""
-        path = database_path(url)
-        if not path.is_file():
-            raise ConfigurationError(
-                "E-STORE-MISSING",
-                "There is no log at the given place.",
-                remedy="Run `radiomicnet-md init`, or name the home that has one.",
-            )
-        store = cls(path, _engine(path, guarded=True))
-        with store.read() as transaction:
-            _check_header(transaction)
-        return store
+    @abstractmethod
+    def make(cls, url: str) -> AbstractContextManager[Transaction]:
+        """Do what :meth:`create` says, in this kind of database."""
 
-    @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        """Yield one consistent view of the log."""
-        with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN"):
-            yield Transaction(connection)
+    @classmethod
+    @abstractmethod
+    def reach(cls, url: str) -> Store:
+        """Do what :meth:`open` says, in this kind of database."""
 
-    @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """Yield the only writer there is; what it added is durable when the block is left without an error."""
-        with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
-            yield Transaction(connection)
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Give one consistent view of the log."""
 
-    def fold_wal(self) -> bool:
-        """Move the write-ahead log into the database file; say whether nobody was in the way."""
-        with _translated(), self._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA busy_timeout=0")
-            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
-            connection.invalidate()  # its time-out must not come back from the pool
-        return busy == 0
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Give the only writer there is; what it added is durable when the block is left without an error."""
 
     def close(self) -> None:
-        """Let the file go."""
+        """Let the database go."""
         self._engine.dispose()
 
 
-def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
-    """Open an existing file; ``guarded`` limits the connection to adding and reading."""
-    # A URI, because a path may hold any character, and because mode=rw does not create a missing file.
-    uri = path.absolute().as_uri() + "?mode=rw"
-    connection = sqlite3.connect(uri, uri=True, timeout=WAIT_MS / 1000, check_same_thread=False)
-    for pragma in ("synchronous=FULL", "recursive_triggers=ON", "trusted_schema=OFF", "cell_size_check=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    if sys.version_info >= (3, 12):
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)  # noqa: FBT003 -- the API is positional
-    if guarded:
-        connection.set_authorizer(_authorize)
-    return connection
+def on_server(url: str) -> bool:
+    """Say whether an address names a log that a database server keeps, and no file."""
+    return url.startswith("postgresql+psycopg://")
 
 
-def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Allow reading, inserting into the three tables and a few PRAGMAs; deny everything else."""
-    if action == sqlite3.SQLITE_PRAGMA:
-        allowed = (first, second) in _ALLOWED_PRAGMAS
-    elif action == sqlite3.SQLITE_INSERT:
-        allowed = first in TABLES
-    else:
-        allowed = action in _ALLOWED_ACTIONS
-    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
-
-
-def _engine(path: Path, *, guarded: bool) -> sa.Engine:
-    return sa.create_engine(
-        "sqlite+pysqlite://",
-        creator=lambda: _connect(path, guarded=guarded),
-        poolclass=sa.QueuePool,
-        isolation_level="AUTOCOMMIT",
+def database_path(url: str) -> Path:
+    """Return the file that a URL names; raise :class:`ConfigurationError` for another kind of address."""
+    scheme, separator, rest = url.partition(":///")
+    if scheme == "sqlite" and separator and rest:
+        return Path(rest)
+    raise ConfigurationError(
+        "E-STORE-URL",
+        "The log's address does not name a database of a kind that can be used here.",
+        remedy="Use `sqlite:///` and a path, or `postgresql+psycopg://` and a server's log that was made there before.",
     )
 
 
-@contextmanager
-def _transaction(connection: sa.Connection, begin: str) -> Iterator[None]:
-    connection.exec_driver_sql(begin)
-    try:
-        yield
-        connection.exec_driver_sql("COMMIT")
-    except BaseException:
-        # A full disk or an I/O error may have ended the transaction already.
-        raw = connection.connection.driver_connection
-        if isinstance(raw, sqlite3.Connection) and raw.in_transaction:
-            raw.rollback()
-        raise
+def _kind(url: str) -> type[Store]:
+    if not on_server(url):
+        from radiomicnet_md_audit.sqlite_store import SQLiteStore
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
+        return SQLiteStore
     try:
-        yield
-    except sa.exc.DBAPIError as error:
-        raise problem(error.orig) from error
-    except sqlite3.Error as error:
-        raise problem(error) from error
-    except UnicodeDecodeError as error:  # a damaged schema, quoted in SQLite's message, need not be UTF-8
-        raise problem(None) from error
+        from radiomicnet_md_audit.postgresql_store import PostgreSQLStore
+    except ImportError as error:  # the driver is an extra, and needs a library of PostgreSQL's
+        raise ConfigurationError(
+            "E-STORE-DRIVER",
+            "The driver for PostgreSQL is not installed.",
+            remedy="Install it: pip install 'radiomicnet-md-audit[postgresql]'.",
+        ) from error
+    return PostgreSQLStore
 
 
 def _corrupt() -> NoReturn:
@@ -335,65 +258,3 @@ def _as_row(row: Sequence[Any]) -> Row:
         _typed(row[4], str),
         _typed(row[5], int),
     )
-
-
-def _check_header(transaction: Transaction) -> None:
-    connection = transaction._connection  # noqa: SLF001 -- the same module
-    read = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in _HEADER}
-    if read == _HEADER:
-        return
-    version = read["user_version"]
-    if isinstance(version, int) and version > SCHEMA_VERSION and read == {**_HEADER, "user_version": version}:
-        raise ConfigurationError(
-            "E-STORE-NEWER",
-            "The log was made by a newer version of this program.",
-            remedy="Use that version or a newer one; this one leaves the log as it is.",
-        )
-    _corrupt()
-
-
-_HEADER: dict[str, object] = {
-    "application_id": APPLICATION_ID,
-    "user_version": SCHEMA_VERSION,
-    "journal_mode": "wal",
-}
-
-
-def _expected_schema() -> list[tuple[object, ...]]:
-    """Return what SQLite itself lists for this schema, in the order of creation."""
-    with sqlite3.connect(":memory:") as memory:
-        for sql in SCHEMA:
-            memory.execute(sql)
-        return memory.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
-
-
-_EXPECTED_SCHEMA = _expected_schema()
-
-
-def database_path(url: str) -> Path:
-    """Return the file that a URL names; raise :class:`ConfigurationError` for another kind of address."""
-    scheme, separator, rest = url.partition(":///")
-    if scheme == "sqlite" and separator and rest:
-        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-            raise ConfigurationError(
-                "E-STORE-SQLITE",
-                "The SQLite library of this Python is older than 3.37.",
-                remedy="Use a Python built with a newer SQLite.",
-            )
-        return Path(rest)
-    raise ConfigurationError(
-        "E-STORE-URL",
-        "The log's address is not of a kind that this version can use.",
-        remedy="Use `sqlite:///` and a path; PostgreSQL comes with a later version.",
-    )
-
-
-def _create_file(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise ConfigurationError(
-            "E-STORE-CREATE",
-            f"The log's file cannot be made ({error.strerror}).",
-            remedy="Check that the folder is there and may be written.",
-        ) from None

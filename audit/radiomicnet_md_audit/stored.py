@@ -10,7 +10,8 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radiomicnet_md_audit import settled
@@ -19,18 +20,19 @@ from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.merkle import Node
 from radiomicnet_md_audit.statement import Statement
 from radiomicnet_md_audit.store import Row, Transaction
-from radiomicnet_md_audit.verify import Claim, Findings, Report, Walk
+from radiomicnet_md_audit.verify import AnchorText, Claim, Findings, Report, Walk
 
 AS_CLOSED = "database file as it was closed"
 _PAGE = 256
 
 
-def verify_ledger(ledger: Ledger, anchor: bytes | None) -> Report:
+def verify_ledger(ledger: Ledger, anchor: AnchorText | None, *, signatures: bool = True) -> Report:
     """Verify a whole log; ``anchor`` is the anchor's text (``ledger.anchor_text()`` or a copy kept elsewhere).
 
-    The trusted keys are those of the policy that the ledger was opened with. Does not raise for what it finds.
+    The trusted keys are those of the policy that the ledger was opened with. Without ``signatures`` the report says
+    so and is never ok (see ``verify``). Does not raise for what it finds.
     """
-    walk = Walk(ledger.trusted, anchor)
+    walk = Walk(ledger.trusted, anchor, signatures=signatures)
     database = Findings()
     try:
         with ledger.store.read() as transaction:
@@ -52,16 +54,26 @@ def verify_ledger(ledger: Ledger, anchor: bytes | None) -> Report:
 
 
 def _rows(transaction: Transaction, size: int, walk: Walk, database: Findings) -> None:
-    for start in range(0, size, _PAGE):
-        stop = min(start + _PAGE, size)
-        rows, notes = transaction.rows(start, stop), transaction.notes(start + 1, stop + 1)
-        if [row.index for row in rows] != list(range(start, stop)):
-            database.add(start, "E-LOG-GAP", "Entries are missing between others.")
-            return
-        for row in rows:
-            said, nodes = walk.feed(row.envelope, notes.get(row.index + 1, ""))
-            _columns(row, said, database)
-            _nodes(transaction, row.index, nodes, database)
+    rows: deque[Row] = deque()  # those that were read and are being looked at
+
+    def entries() -> Iterator[tuple[bytes, str]]:
+        for start in range(0, size, _PAGE):
+            stop = min(start + _PAGE, size)
+            page, notes = transaction.rows(start, stop), transaction.notes(start + 1, stop + 1)
+            if [row.index for row in page] != list(range(start, stop)):
+                database.add(start, "E-LOG-GAP", "Entries are missing between others.")
+                return
+            rows.extend(page)
+            yield from ((row.envelope, notes.get(row.index + 1, "")) for row in page)
+
+    made: list[Node] = []
+    for seen in walk.feed_all(entries()):
+        _columns(rows.popleft(), seen.said, database)
+        made.extend(seen.task.nodes)
+        if len(made) >= _PAGE:
+            _nodes(transaction, made, database)
+            made.clear()
+    _nodes(transaction, made, database)
 
 
 def _columns(row: Row, said: Statement | None, database: Findings) -> None:
@@ -72,9 +84,22 @@ def _columns(row: Row, said: Statement | None, database: Findings) -> None:
         database.add(row.index, "E-STORE-COLUMN", "A column differs from the signed record that it was taken from.")
 
 
-def _nodes(transaction: Transaction, index: int, nodes: Iterable[Node], database: Findings) -> None:
-    if any(transaction.node(node.level, node.index) != node.hash for node in nodes):
+def _nodes(transaction: Transaction, made: Sequence[Node], database: Findings) -> None:
+    """Hold the nodes that some entries in a row complete against the stored ones, level by level."""
+    levels: dict[int, list[Node]] = {}
+    for node in made:
+        levels.setdefault(node.level, []).append(node)
+    wrong: set[int] = set()
+    for level, nodes in levels.items():
+        stored = _stored(transaction, level, nodes[0].index, nodes[-1].index + 1)
+        # A node is complete by the last entry below it.
+        wrong |= {(n.index + 1 << level) - 1 for n, other in zip(nodes, stored, strict=True) if n.hash != other}
+    for index in sorted(wrong):
         database.add(index, "E-STORE-NODE", "A stored node of the tree is not the hash of the entries below it.")
+
+
+def _stored(transaction: Transaction, level: int, start: int, stop: int) -> list[bytes]:
+    return [transaction.node(level, index) for index in range(start, stop)]
 
 
 def _counts(transaction: Transaction, size: int, database: Findings) -> None:
@@ -90,7 +115,9 @@ def _leads(walk: Walk) -> None:
         walk.anchoring.add(walk.tree.size, "E-ANCHOR-LEADS", text)
 
 
-def _as_closed(path: Path, size: int, file: Findings) -> Claim:
+def _as_closed(path: Path | None, size: int, file: Findings) -> Claim:
+    if path is None:
+        return Claim(AS_CLOSED, ok=None, text="A database server keeps the log; no file of it is here.")
     texts = {
         settled.State.SAME: "Not a byte of the file has changed since a writer closed it.",
         settled.State.OUTDATED: "The log is in use, or its last writer was killed; the next orderly close notes it.",

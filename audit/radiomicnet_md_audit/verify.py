@@ -6,30 +6,49 @@ Rules of this module:
 - Three claims, never one green word: *internally consistent* (every record, node and checkpoint follows from the
   others and is signed by the keys that the log names), *consistent with the anchor* (the log was not set back or
   rewritten since), *signed by trusted keys* (those of the reader's own policy).
-- A claim that was not checked says so (``ok`` is None). A report is ok when at least one claim holds and none fails.
-- :class:`Walk` reads a log once, from its first entry to its last, in constant memory but for ids it has seen;
-  it takes bytes from anywhere and does no input or output.
+- A claim that was not checked says so (``ok`` is None). A report is ok when the log is consistent and nothing fails.
+- A walk without signatures makes a claim of another name and never a report that is ok: the tree holds, but what the
+  entries say and who signed them was not looked at.
+- :class:`Walk` reads a log once, from its first entry to its last. It keeps 16 bytes of every record id and request,
+  and a few hundred entries that threads look at; it takes bytes from anywhere and does no input or output.
 - One cause gives one finding: after the first checkpoint that does not fit its tree, later ones are not reported.
 """
 
 from __future__ import annotations
 
+import hashlib
+import mmap
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias
 
-from radiomicnet_md_audit import checkpoint, dsse, merkle, statement
+from radiomicnet_md_audit import dsse, merkle, statement
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, parse_line
-from radiomicnet_md_audit.errors import IntegrityError
-from radiomicnet_md_audit.note import NoteKey
+from radiomicnet_md_audit.checkpoint import Checkpoint
+from radiomicnet_md_audit.errors import IntegrityError, Problem
+from radiomicnet_md_audit.examine import Ring, Seen, Task, Wrong, examine
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.statement import Statement
 
 MOST_FINDINGS = 100
 _LONGEST_LINE = 256 * 1024
 
+STRUCTURE = "entries, tree and checkpoints fit together"
 CONSISTENT = "internally consistent"
 ANCHORED = "consistent with the anchor"
 TRUSTED = "signed by trusted keys"
+
+# Entries are handed to threads in groups, a few groups ahead of the one whose findings are taken.
+_GROUP = 32
+_GROUPS_AHEAD = 8
+_MOST_THREADS = 8  # parsing holds the interpreter's lock, so that more would only wait
+
+AnchorText: TypeAlias = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -61,8 +80,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether something was shown and nothing failed."""
-        return not self.findings and any(c.ok for c in self.claims) and not any(c.ok is False for c in self.claims)
+        """Whether the log was shown to be consistent, signatures included, and nothing failed."""
+        return self.sound and any(claim.ok and claim.name == CONSISTENT for claim in self.claims)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing failed of what was checked; only the claims tell what that was."""
+        return not self.findings and not any(claim.ok is False for claim in self.claims)
 
     def document(self) -> dict[str, object]:
         """Return the report as plain values for JSON."""
@@ -89,6 +113,11 @@ class Findings:
         if self.count <= MOST_FINDINGS:
             self.kept.append(Finding(index, code, text))
 
+    def add_all(self, index: int | None, wrongs: Iterable[Wrong]) -> None:
+        """Note what was wrong at one entry."""
+        for code, text in wrongs:
+            self.add(index, code, text)
+
     def add_problem(self, index: int | None, problem: IntegrityError) -> None:
         """Note a failed check."""
         self.add(index, problem.code, str(problem))
@@ -97,39 +126,75 @@ class Findings:
 class Walk:
     """Checks a log entry by entry; feed it every entry with its checkpoint, in order, then ask for claims."""
 
-    def __init__(self, policy: Policy | None, anchor: bytes | None) -> None:
-        """Check against this policy and this anchor, where they are given."""
+    def __init__(self, policy: Policy | None, anchor: AnchorText | None, *, signatures: bool = True) -> None:
+        """Check against this policy and this anchor, where they are given.
+
+        Without ``signatures``, entries are hashed into the tree and checkpoints compared with it; what entries say and
+        who signed is checked for the first and the last of them alone.
+        """
         self.tree = merkle.Frontier()
         self.consistency = Findings()
         self.trust = Findings()
         self.anchoring = Findings()
         self.declared: Policy | None = None
+        self._signatures = signatures
         self._policy = policy
+        self._declared_ring: Ring | None = None
+        self._policy_ring = None if policy is None else Ring(policy)
         self._anchor = anchor
         self._anchor_position = 0
         self._anchor_last: Anchored | None = None
-        self._anchor_open = anchor is not None
+        self._anchor_open = anchor is not None and signatures
         self._root_differs = False
-        self._record_ids: set[str] = set()
-        self._requests: set[str] = set()
+        self._records: set[int] = set()
+        self._requests: set[bytes] = set()
         self._counters: dict[str, int] = {}
+        self._last: Task | None = None
 
     def feed(self, envelope: bytes, note: str) -> tuple[Statement | None, list[merkle.Node]]:
         """Check the next entry and its checkpoint; return what it says, if it says it properly, and its nodes."""
-        index = self.tree.size
-        said = self._entry(index, envelope)
-        nodes = self.tree.append(merkle.leaf_hash(envelope))
-        self._checkpoint(index, note)
-        self._trusted(index, envelope, note)
-        if self._anchor_open:
-            self._anchored(index, said, note)
-        return said, nodes
+        seen = self._take(self._look(self._grow(envelope, note)))
+        return seen.said, seen.task.nodes
+
+    def feed_all(self, entries: Iterable[tuple[bytes, str]]) -> Iterator[Seen]:
+        """Check entries and their checkpoints on all cores, and yield what was seen of each, in order.
+
+        ``entries`` is read a few hundred entries ahead of what is yielded. What it raises is raised here, after the
+        entries before it.
+        """
+        tasks = (self._grow(envelope, note) for envelope, note in entries)
+        if not self._signatures:
+            yield from (self._take(self._look(task)) for task in tasks)
+            return
+        with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
+            waiting: deque[Future[list[Seen]]] = deque()
+            failed: Problem | OSError | None = None
+            while failed is None:
+                group, failed = _group(tasks)
+                if not group:
+                    break
+                waiting.append(threads.submit(self._look_at_all, group))
+                if len(waiting) > _GROUPS_AHEAD:
+                    yield from map(self._take, waiting.popleft().result())
+            for future in waiting:
+                yield from map(self._take, future.result())
+            if failed is not None:
+                raise failed
 
     def claims(self) -> tuple[Claim, ...]:
-        """Return the three claims after the last entry."""
+        """Return the claims after the last entry: the three, after a fourth where signatures were not checked."""
         if self.tree.size == 0:
             self.consistency.add(None, "E-LOG-EMPTY", "There is no entry at all; nothing was verified.")
-        return (self._consistency_claim(), self._anchor_claim(), self._trust_claim())
+        if self._signatures:
+            return (self._consistency_claim(), self._anchor_claim(), self._trust_claim())
+        if self._last is not None:
+            last = examine(self._last, self._declared_ring, self._policy_ring)
+            self.consistency.add_all(self._last.index, (*last.record, *last.checkpoint))
+            self.trust.add_all(self._last.index, last.trust)
+        unchecked = [Claim(name, ok=None, text=_UNCHECKED) for name in (CONSISTENT, ANCHORED, TRUSTED)]
+        if self.trust.count:
+            unchecked[-1] = self._trust_claim()
+        return (self._structure_claim(), *unchecked)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return everything found, up to the limit."""
@@ -140,82 +205,81 @@ class Walk:
             kept.append(Finding(None, "E-MORE", f"{hidden} more findings are not listed."))
         return tuple(kept)
 
-    def _entry(self, index: int, envelope: bytes) -> Statement | None:
-        try:
-            said = statement.parse(dsse.parse_unverified(envelope).payload)
-            if index == 0:
-                self.declared = policies.from_genesis(said)
-            keys = self._keys().engine_keys_at(index + 1)
-            opened = dsse.open_(envelope, keys, dsse.STATEMENT_TYPE)
-        except IntegrityError as problem:
-            self.consistency.add_problem(index, problem)
-            return None
-        self._once(index, said, opened.keyid)
-        return said
+    def _grow(self, envelope: bytes, note: str) -> Task:
+        """Take the next entry into the tree; the first one names the keys for all that follow."""
+        index = self.tree.size
+        if index == 0:
+            try:
+                self.declared = policies.from_genesis(statement.parse(dsse.parse_unverified(envelope).payload))
+                self._declared_ring = Ring(self.declared)
+            except IntegrityError:
+                pass  # looking at the entry finds it again, and notes it
+        nodes = self.tree.append(merkle.leaf_hash(envelope))
+        return Task(index, envelope, note, nodes, self.tree.root())
 
-    def _once(self, index: int, said: Statement, keyid: str) -> None:
+    def _look(self, task: Task) -> Seen:
+        if self._signatures or task.index == 0:
+            return examine(task, self._declared_ring, self._policy_ring)
+        self._last = task
+        origin = self.declared.origin if self.declared is not None else ""
+        head = Checkpoint(origin, task.index + 1, task.root)
+        return Seen(task, fits=task.note.startswith(f"{head}\n— "))
+
+    def _look_at_all(self, tasks: list[Task]) -> list[Seen]:
+        return [self._look(task) for task in tasks]
+
+    def _take(self, seen: Seen) -> Seen:
+        """Note what was found at the next entry, and check what only the entries before it can tell."""
+        task = seen.task
+        self.consistency.add_all(task.index, seen.record)
+        if seen.said is not None:
+            self._once(task.index, seen.said, seen.keyid)
+        self.consistency.add_all(task.index, seen.checkpoint)
+        self.trust.add_all(task.index, seen.trust)
+        if not seen.fits and not self._root_differs:
+            self._root_differs = True
+            text = "The checkpoint is not that of the entries up to here: one of them was changed, moved or removed."
+            self.consistency.add(task.index, "E-CHECKPOINT-ROOT", text)
+        if self._anchor_open:
+            self._anchored(task.index, seen.said, task.note)
+        return seen
+
+    def _once(self, index: int, said: Statement, keyid: str | None) -> None:
         """Check that the record belongs here, and nowhere and never again."""
-        if said.log.origin != self._keys().origin:
+        known = self.declared or self._policy
+        if known is not None and said.log.origin != known.origin:
             self.consistency.add(index, "E-ORIGIN", "The record was made for another log.")
         if said.log.producer != keyid:
             self.consistency.add(index, "E-PRODUCER", "The record names another producer than the key that signed it.")
         if said.log.counter != self._counters.get(said.log.producer, 0):
             self.consistency.add(index, "E-COUNTER", "The producer's counter has a gap or a repetition.")
         self._counters[said.log.producer] = said.log.counter + 1
-        if said.record_id in self._record_ids:
+        record = statement.number(said.record_id)
+        if record in self._records:
             self.consistency.add(index, "E-RECORD-REPEATED", "The record's id was used before: a replayed record.")
-        self._record_ids.add(said.record_id)
-        if said.terminal_request in self._requests:
-            self.consistency.add(index, "E-REQUEST-REPEATED", "The request already had its terminal record.")
+        self._records.add(record)
         if said.terminal_request is not None:
-            self._requests.add(said.terminal_request)
+            # Two requests with one such digest would take 2**64 attempts to make, and would be a false alarm.
+            request = hashlib.sha256(said.terminal_request.encode()).digest()[:16]
+            if request in self._requests:
+                self.consistency.add(index, "E-REQUEST-REPEATED", "The request already had its terminal record.")
+            self._requests.add(request)
         if index and said.predicate_type == statement.GENESIS:
             self.consistency.add(index, "E-GENESIS", "A second genesis stands inside the log.")
 
-    def _checkpoint(self, index: int, note: str) -> None:
-        try:
-            keys = self._keys().log_keys_at(index + 1)
-            head = checkpoint.open_(note, keys, self._keys().origin)
-            _, parsed = checkpoint.parse_unverified(note)
-        except IntegrityError as problem:
-            self.consistency.add_problem(index, problem)
-            return
-        if len(parsed.signatures) != len(keys):
-            self.consistency.add(index, "E-CHECKPOINT-LINES", "A checkpoint holds signatures that are not the log's.")
-        fits = head.size == index + 1 and head.root == self.tree.root()
-        if not fits and not self._root_differs:
-            self._root_differs = True
-            text = "The checkpoint is not that of the entries up to here: one of them was changed, moved or removed."
-            self.consistency.add(index, "E-CHECKPOINT-ROOT", text)
-
-    def _trusted(self, index: int, envelope: bytes, note: str) -> None:
-        """Hold the keys against the policy; signatures by keys that the log itself names are checked already."""
-        if self._policy is None:
-            return
-        size = index + 1
-        try:
-            keyid = dsse.parse_unverified(envelope).keyid
-            if keyid not in self._policy.engine_keys_at(size):
-                self.trust.add(index, "E-KEY-UNTRUSTED", "The record's key is not trusted by the policy at this size.")
-            trusted = self._policy.log_keys_at(size)
-            if not trusted or not set(trusted) <= set(self._declared_log_keys(size)):
-                checkpoint.open_(note, trusted, self._policy.origin)
-        except IntegrityError as problem:
-            self.trust.add_problem(index, problem)
-
-    def _declared_log_keys(self, size: int) -> tuple[NoteKey, ...]:
-        return () if self.declared is None else self.declared.log_keys_at(size)
-
     def _anchored(self, index: int, said: Statement | None, note: str) -> None:
         """Hold the anchor's next line against the one that the log would write for this entry."""
-        anchor = self._anchor or b""
-        rest = anchor[self._anchor_position : self._anchor_position + _LONGEST_LINE]
-        expected = b"" if said is None else Anchored(index + 1, note, said.log.time_utc).line()
-        if said is not None and rest.startswith(expected):
-            self._anchor_position += len(expected)
-            self._anchor_last = Anchored(index + 1, note, said.log.time_utc)
-            return
+        anchor, position = self._anchor or b"", self._anchor_position
+        expected = b""
+        if said is not None:
+            line = Anchored(index + 1, note, said.log.time_utc)
+            expected = line.line()
+            if anchor[position : position + len(expected)] == expected:
+                self._anchor_position += len(expected)
+                self._anchor_last = line
+                return
         self._anchor_open = False
+        rest = anchor[position : position + _LONGEST_LINE]
         # What a crash leaves unfinished is the beginning of the next line; an anchor may lag behind its log.
         if not expected.startswith(rest):
             text = "The anchor holds another checkpoint here than the log: one of the two was changed or set back."
@@ -225,19 +289,14 @@ class Walk:
         """Return the anchor's line after the last entry of this log, if it has one."""
         if not self._anchor_open or self._anchor is None:
             return None
-        line, newline, _ = self._anchor[self._anchor_position :].partition(b"\n")
-        return parse_line(line) if newline else None
+        end = self._anchor.find(b"\n", self._anchor_position)
+        return parse_line(self._anchor[self._anchor_position : end]) if end >= 0 else None
 
-    def _keys(self) -> Policy:
-        """Return the keys to check signatures with: those the log names, else those the reader trusts."""
-        known = self.declared or self._policy
-        if known is None:
-            raise IntegrityError(
-                "E-GENESIS",
-                "The log's keys are not known, because its first entry does not hold.",
-                remedy="Verify with a policy, and compare the first entry with earlier exports.",
-            )
-        return known
+    def _structure_claim(self) -> Claim:
+        if self.consistency.count:
+            return Claim(STRUCTURE, ok=False, text=f"{self.consistency.count} findings in {self.tree.size} entries.")
+        text = f"{self.tree.size} entries make the trees that the checkpoints name, and the last checkpoint is signed."
+        return Claim(STRUCTURE, ok=True, text=text)
 
     def _consistency_claim(self) -> Claim:
         if self.consistency.count:
@@ -264,3 +323,16 @@ class Walk:
         if self.consistency.count:
             return Claim(TRUSTED, ok=False, text="Not shown, because signatures or the tree do not hold.")
         return Claim(TRUSTED, ok=True, text="Every record and checkpoint is signed by keys that the policy trusts.")
+
+
+_UNCHECKED = "Not checked: only the first and the last entry were read and their signatures checked."
+
+
+def _group(tasks: Iterator[Task]) -> tuple[list[Task], Problem | OSError | None]:
+    """Return the next tasks, and what stopped them from coming."""
+    group: list[Task] = []
+    try:
+        group.extend(islice(tasks, _GROUP))
+    except (Problem, OSError) as problem:
+        return group, problem
+    return group, None

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiomicnet_md_audit import canonical
@@ -70,6 +71,150 @@ def test_vectors(vectors: Callable[[str], dict[str, Any]]) -> None:
     for refused in vectors("canonical")["reject"]:
         with pytest.raises(IntegrityError):
             canonical.loads(bytes.fromhex(refused["hex"]))
+
+
+# Every plane, and the characters at which orders, escapes and encodings change.
+any_text = st.text(
+    st.characters(exclude_categories=["Cs"])
+    | st.sampled_from('\0\x1f\x7f"\\/\b\n\r\t\u2028\ud7ff\ue000\uffff\U00010000\U0010ffff'),
+    max_size=6,
+)
+# Keys of one or two characters, from both sides of the place where code points and UTF-16 units sort apart.
+any_key = any_text | st.text(st.sampled_from("a\ud7ff\ue000\uffff\U00010000\U0010ffff"), max_size=2)
+any_value = st.recursive(
+    st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | any_text,
+    lambda v: st.lists(v, max_size=4) | st.dictionaries(any_key, v, max_size=6),
+    max_leaves=15,
+)
+
+
+@given(any_value)
+@settings(max_examples=500)
+def test_what_is_written_is_rfc_8785(value: object) -> None:
+    assert canonical.dumps(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+def by_definition(data: bytes) -> bool:
+    """Whether RFC 8785, with what this project leaves out of JSON, is these bytes; slowly and by the library alone."""
+    try:
+        value = json.loads(data.decode("utf-8"), parse_float=refuse, parse_constant=refuse)
+        return allowed(value, 0) and rfc8785.dumps(value) == data
+    except (ValueError, RecursionError):
+        return False
+
+
+def refuse(text: str) -> None:
+    raise ValueError(text)
+
+
+def allowed(value: object, depth: int) -> bool:
+    if isinstance(value, dict | list):
+        below = value.values() if isinstance(value, dict) else value
+        return depth <= canonical.DEEPEST and all(allowed(item, depth + 1) for item in below)
+    return depth <= canonical.DEEPEST and (not isinstance(value, int) or abs(value) <= LARGEST)
+
+
+def accepted(data: bytes) -> bool:
+    try:
+        canonical.loads(data)
+    except IntegrityError:
+        return False
+    return True
+
+
+NUMBERS = (
+    "0",
+    "-0",
+    "1",
+    "01",
+    "-1",
+    "1.0",
+    "1e3",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    str(LARGEST),
+    str(-LARGEST - 1),
+    "9" * 20,
+)
+STRINGS = (
+    "a",
+    "\\u0041",
+    "\\n",
+    "\\u000a",
+    "\\u000A",
+    "\\/",
+    "/",
+    "\\ud83d",
+    "\\ud83d\\ude00",
+    "😀",
+    "\ufb33",
+    "\\u001f",
+    "\x7f",
+    "\t",
+    "é",
+    "e\u0301",
+)
+spaces = st.sampled_from(["", "", "", "", " ", "\n", "\ufeff"])
+
+
+def joined(items: list[str], space: str) -> str:
+    return ("," + space).join(items)
+
+
+@st.composite
+def any_json(draw: st.DrawFn) -> str:
+    """JSON text in every spelling: keys repeated and out of order, needless escapes, spaces, numbers of all kinds."""
+    text = st.sampled_from(STRINGS).map(lambda inner: f'"{inner}"') | any_text.map(json.dumps)
+    leaf = text | st.sampled_from([*NUMBERS, "true", "null"])
+
+    def containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        pairs = st.tuples(text, inner).map(":".join)
+        sorted_or_not = st.lists(pairs, max_size=4) | st.lists(pairs, max_size=4).map(sorted)
+        return st.builds("[{}]".format, st.builds(joined, st.lists(inner, max_size=4), spaces)) | st.builds(
+            "{{{}}}".format, st.builds(joined, sorted_or_not, spaces)
+        )
+
+    return draw(spaces) + draw(st.recursive(leaf, containers, max_leaves=8)) + draw(spaces)
+
+
+@given(any_json())
+@settings(max_examples=600)
+def test_what_is_read_is_what_rfc_8785_would_write(text: str) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    assert accepted(data) is by_definition(data)
+
+
+@given(any_value, st.integers(0, 10**6), st.integers(0, 255), st.sampled_from(["put", "drop", "add"]))
+@settings(max_examples=500)
+def test_canonical_bytes_with_one_change_are_judged_as_rfc_8785_would(
+    value: object, place: int, byte: int, change: str
+) -> None:
+    data = canonical.dumps(value)
+    at = place % len(data)
+    added = b"" if change == "drop" else bytes([byte])
+    changed = data[:at] + added + data[at + (change != "add") :]
+    assert accepted(changed) is by_definition(changed)
+
+
+@pytest.mark.parametrize("depth", [canonical.DEEPEST - 1, canonical.DEEPEST, canonical.DEEPEST + 1, 5000])
+@pytest.mark.parametrize("inner", ["", "1", '"a"', "{}"])
+def test_depth_ends_where_it_says(depth: int, inner: str) -> None:
+    data = b"[" * depth + inner.encode() + b"]" * depth
+    assert accepted(data) is by_definition(data)
+    assert accepted(data) is (depth + (inner in ("1", '"a"', "{}")) <= canonical.DEEPEST + 1)
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    assert not accepted(b"9" * 5000)
+
+
+def test_a_cycle_is_refused() -> None:
+    around: list[object] = []
+    around.append(around)
+    with pytest.raises(IntegrityError) as caught:
+        canonical.dumps(around)
+    assert caught.value.code == "E-CANONICAL-VALUE"
 
 
 @given(st.binary(max_size=40))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radiomicnet_md_audit import dsse, sign
@@ -42,6 +42,41 @@ def test_every_missing_or_added_byte_is_refused() -> None:
         for changed in (envelope[:place] + envelope[place + 1 :], envelope[:place] + b" " + envelope[place:]):
             with pytest.raises(IntegrityError):
                 dsse.open_(changed, KEYS, dsse.STATEMENT_TYPE)
+
+
+def slow(envelope: bytes) -> dsse.Unverified | None:
+    """What the envelope is by its canonical bytes alone, without the short way."""
+    try:
+        return dsse._any_form(envelope)
+    except IntegrityError:
+        return None
+
+
+@given(
+    st.binary(max_size=60),
+    st.text(max_size=12),
+    st.text(max_size=12) | st.just(KEY.public.keyid),
+    st.binary(min_size=64, max_size=64) | st.binary(max_size=70),
+)
+def test_the_short_way_takes_an_envelope_apart_as_the_long_one_does(
+    payload: bytes, payload_type: str, keyid: str, signature: bytes
+) -> None:
+    envelope = dsse.encode(dsse.Unverified(payload, payload_type, keyid, signature))
+    assert dsse._plain(envelope) in (None, slow(envelope))
+    plain = (payload_type + keyid).isascii() and (payload_type + keyid).isprintable()
+    if plain and not set(payload_type + keyid) & set('"\\') and len(signature) == sign.SIGNATURE_BYTES:
+        assert dsse._plain(envelope) is not None
+
+
+@given(st.binary(max_size=30), st.integers(0, 10**6), st.binary(max_size=2), st.integers(0, 2))
+@settings(max_examples=1000)
+def test_the_short_way_accepts_nothing_that_the_long_one_refuses(
+    payload: bytes, place: int, added: bytes, dropped: int
+) -> None:
+    envelope = dsse.seal(payload, dsse.STATEMENT_TYPE, KEY)
+    at = place % len(envelope)
+    changed = envelope[:at] + added + envelope[at + dropped :]
+    assert dsse._plain(changed) in (None, slow(changed))
 
 
 def test_pae_is_the_one_of_the_dsse_specification() -> None:

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A log in one SQLite file: one writer at a time, nothing but adding and reading, and a commit survives power loss.
+
+Rules of this module:
+
+- The database refuses UPDATE and DELETE by trigger, a gap or a repeated key by trigger (``INSERT OR REPLACE`` deletes
+  without firing a delete trigger elsewhere), and this program's own connections refuse every action that is not
+  on a short list.
+- Write-ahead log, ``synchronous=FULL``: a commit that returned survives power loss. BEGIN IMMEDIATE takes the turn.
+- SQLite's errors become :class:`Problem`; a file that SQLite finds malformed is an integrity failure.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from radiomicnet_md_audit.errors import ConfigurationError
+from radiomicnet_md_audit.failures import problem
+from radiomicnet_md_audit.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, TABLES
+from radiomicnet_md_audit.store import WAIT_MS, Store, Transaction, database_path
+
+_OLDEST_SQLITE = (3, 37)  # STRICT tables
+
+_ALLOWED_ACTIONS = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_FUNCTION)
+_ALLOWED_PRAGMAS = {
+    ("integrity_check", None),
+    ("journal_mode", None),
+    ("user_version", None),
+    ("application_id", None),
+    ("read_uncommitted", None),  # SQLAlchemy asks for the isolation level once
+    ("wal_checkpoint", "TRUNCATE"),
+    ("busy_timeout", "0"),
+}
+
+
+class SQLiteTransaction(Transaction):
+    """One view of the log in a file."""
+
+    def check_header(self) -> None:
+        """Raise when the file is of a newer version or no log."""
+        read = {name: self._connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in _HEADER}
+        if read == _HEADER:
+            return
+        version = read["user_version"]
+        if isinstance(version, int) and version > SCHEMA_VERSION and read == {**_HEADER, "user_version": version}:
+            raise ConfigurationError(
+                "E-STORE-NEWER",
+                "The log was made by a newer version of this program.",
+                remedy="Use that version or a newer one; this one leaves the log as it is.",
+            )
+        raise problem(None)
+
+    def damage(self) -> list[str]:
+        """Return what SQLite itself and the expected schema find wrong with the file; empty when nothing."""
+        found = [str(row[0]) for row in self._connection.exec_driver_sql("PRAGMA integrity_check")]
+        messages = [] if found == ["ok"] else found[:5]
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
+        stored = [tuple(row) for row in self._connection.exec_driver_sql(query)]
+        if stored != _EXPECTED_SCHEMA:
+            messages.append("The tables and triggers are not those that this version creates.")
+        return messages
+
+
+class SQLiteStore(Store):
+    """A log's database file."""
+
+    path: Path
+
+    @classmethod
+    @contextmanager
+    def make(cls, url: str) -> Iterator[Transaction]:
+        """Make a database; yield the transaction that creates its tables, so that nothing half-made remains."""
+        path = _file(url)
+        with _translated():
+            _create_file(path)
+            engine = _engine(path, guarded=False)
+            try:
+                with engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                    with _transaction(connection, "BEGIN IMMEDIATE"):
+                        if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
+                            raise ConfigurationError(
+                                "E-STORE-EXISTS",
+                                "There is already a database where the log should be made.",
+                                remedy="Use the log that is there, or name another place.",
+                            )
+                        for sql in SCHEMA:
+                            connection.exec_driver_sql(sql)
+                        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+                        connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+                        yield SQLiteTransaction(connection)
+            finally:
+                engine.dispose()
+
+    @classmethod
+    def reach(cls, url: str) -> SQLiteStore:
+        """Open a database; raise when it is missing, of a newer version, or no log at all."""
+        path = _file(url)
+        if not path.is_file():
+            raise ConfigurationError(
+                "E-STORE-MISSING",
+                "There is no log at the given place.",
+                remedy="Run `radiomicnet-md init`, or name the home that has one.",
+            )
+        store = cls(_engine(path, guarded=True), path)
+        with store.read() as transaction:
+            transaction.check_header()
+        return store
+
+    @contextmanager
+    def read(self) -> Iterator[SQLiteTransaction]:
+        """Yield one consistent view of the log."""
+        with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN"):
+            yield SQLiteTransaction(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Yield the only writer there is; what it added is durable when the block is left without an error."""
+        with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
+            yield SQLiteTransaction(connection)
+
+    def fold_wal(self) -> bool:
+        """Move the write-ahead log into the database file; say whether nobody was in the way."""
+        with _translated(), self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout=0")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            connection.invalidate()  # its time-out must not come back from the pool
+        return busy == 0
+
+
+def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
+    """Open an existing file; ``guarded`` limits the connection to adding and reading."""
+    # A URI, because a path may hold any character, and because mode=rw does not create a missing file.
+    uri = path.absolute().as_uri() + "?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=WAIT_MS / 1000, check_same_thread=False)
+    for pragma in ("synchronous=FULL", "recursive_triggers=ON", "trusted_schema=OFF", "cell_size_check=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)  # noqa: FBT003 -- the API is positional
+    if guarded:
+        connection.set_authorizer(_authorize)
+    return connection
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """Allow reading, inserting into the three tables and a few PRAGMAs; deny everything else."""
+    if action == sqlite3.SQLITE_PRAGMA:
+        allowed = (first, second) in _ALLOWED_PRAGMAS
+    elif action == sqlite3.SQLITE_INSERT:
+        allowed = first in TABLES
+    else:
+        allowed = action in _ALLOWED_ACTIONS
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+
+def _engine(path: Path, *, guarded: bool) -> sa.Engine:
+    return sa.create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: _connect(path, guarded=guarded),
+        poolclass=sa.QueuePool,
+        isolation_level="AUTOCOMMIT",
+    )
+
+
+@contextmanager
+def _transaction(connection: sa.Connection, begin: str) -> Iterator[None]:
+    connection.exec_driver_sql(begin)
+    try:
+        yield
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        # A full disk or an I/O error may have ended the transaction already.
+        raw = connection.connection.driver_connection
+        if isinstance(raw, sqlite3.Connection) and raw.in_transaction:
+            raw.rollback()
+        raise
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        raise problem(error.orig) from error
+    except sqlite3.Error as error:
+        raise problem(error) from error
+    except UnicodeDecodeError as error:  # a damaged schema, quoted in SQLite's message, need not be UTF-8
+        raise problem(None) from error
+
+
+_HEADER: dict[str, object] = {
+    "application_id": APPLICATION_ID,
+    "user_version": SCHEMA_VERSION,
+    "journal_mode": "wal",
+}
+
+
+def _expected_schema() -> list[tuple[object, ...]]:
+    """Return what SQLite itself lists for this schema, in the order of creation."""
+    with sqlite3.connect(":memory:") as memory:
+        for sql in SCHEMA:
+            memory.execute(sql)
+        return memory.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
+
+
+_EXPECTED_SCHEMA = _expected_schema()
+
+
+def _file(url: str) -> Path:
+    path = database_path(url)
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise ConfigurationError(
+            "E-STORE-SQLITE",
+            "The SQLite library of this Python is older than 3.37.",
+            remedy="Use a Python built with a newer SQLite.",
+        )
+    return path
+
+
+def _create_file(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise ConfigurationError(
+            "E-STORE-CREATE",
+            f"The log's file cannot be made ({error.strerror}).",
+            remedy="Check that the folder is there and may be written.",
+        ) from None
