@@ -162,7 +162,7 @@ def create(
     demonstration home makes one up where the environment names none. Raises
     :class:`ConfigurationError` when something is in the way or the folder cannot be written.
     """
-    from radiomicnet_md_audit.store import database_path
+    from radiomicnet_md_audit.store import database_path, on_server
 
     folder = folder.absolute()
     _refuse_occupied(folder)
@@ -172,7 +172,7 @@ def create(
     database = audit_db or home.database
     try:
         with ExitStack() as undo:
-            _claim(home, database_path(database), undo)
+            _claim(home, None if on_server(database) else database_path(database), undo)
             _fill(home, passphrase, database)
             undo.pop_all()
     except OSError as error:
@@ -281,8 +281,11 @@ def _refuse_occupied(folder: Path) -> None:
         raise _occupied(folder)
 
 
-def _claim(home: Home, database: Path, undo: ExitStack) -> None:
-    """Take the places of a home where nobody has taken them, so that what ``undo`` removes is its own."""
+def _claim(home: Home, database: Path | None, undo: ExitStack) -> None:
+    """Take the places of a home where nobody has taken them, so that what ``undo`` removes is its own.
+
+    ``database`` is None where a server keeps the log: what is in it cannot be removed again.
+    """
     home.folder.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):  # an empty folder may be there, and then it stays
         home.folder.mkdir(mode=0o700)
@@ -295,6 +298,8 @@ def _claim(home: Home, database: Path, undo: ExitStack) -> None:
         undo.callback(_remove, home.anchor)
     except FileExistsError:
         raise _occupied(home.folder) from None
+    if database is None:
+        return
     try:
         database.touch(0o600, exist_ok=False)
     except FileExistsError:

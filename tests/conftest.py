@@ -47,6 +47,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
     "rfc3161-client": lambda: _package("rfc3161_client"),
+    "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
     "strace": lambda: shutil.which("strace"),
 }
 

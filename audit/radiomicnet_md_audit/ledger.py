@@ -333,7 +333,7 @@ def _opened(url: str) -> Store:
 
 def _checked_edge(transaction: Transaction, size: int, keys: tuple[NoteKey, ...], origin: str) -> merkle.Frontier:
     """Return the tree's right edge after checking that the newest checkpoint is signed and is about this tree."""
-    edge = merkle.frontier(transaction.node, size)
+    edge = merkle.Frontier(size, transaction.nodes_at(merkle.peaks(size)))
     if size == 0:
         return edge
     head = checkpoint.open_(transaction.note(size), keys, origin)

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -47,6 +48,11 @@ _ROWS_OF_PREFIX = (
 _LAST_INDEX = sa.select(sa.func.max(_entry.c.idx))
 _LAST_COUNTER = sa.select(sa.func.max(_entry.c.counter)).where(_entry.c.producer == sa.bindparam("producer"))
 _NODE = sa.select(_node.c.hash).where(_node.c.level == sa.bindparam("level"), _node.c.idx == sa.bindparam("index"))
+_NODE_RANGE = (
+    sa.select(_node.c.hash)
+    .where(_node.c.level == sa.bindparam("level"), _node.c.idx.between(sa.bindparam("first"), sa.bindparam("last")))
+    .order_by(_node.c.idx)
+)
 _NODE_COUNT = sa.select(sa.func.count()).select_from(_node)
 _NOTE = sa.select(_checkpoint.c.note).where(_checkpoint.c.size == sa.bindparam("size"))
 _NOTE_RANGE = sa.select(*_checkpoint.c).where(_checkpoint.c.size.between(sa.bindparam("first"), sa.bindparam("last")))
@@ -105,6 +111,22 @@ class Transaction(ABC):
         if value is None or len(value) != HASH_BYTES:
             _corrupt()
         return value
+
+    def nodes(self, level: int, start: int, stop: int) -> list[bytes]:
+        """Return the hashes of complete nodes in a row; raise :class:`IntegrityError` when one is not there."""
+        found = self._connection.execute(_NODE_RANGE, {"level": level, "first": start, "last": stop - 1})
+        return _hashes(list(found.scalars()), stop - start)
+
+    def nodes_at(self, places: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return the hashes of the nodes at these levels and indices, falling levels, in one query.
+
+        Raises :class:`IntegrityError` when one is not there.
+        """
+        if not places:
+            return []
+        values = {f"l{n}": level for n, (level, _) in enumerate(places)}
+        values |= {f"i{n}": index for n, (_, index) in enumerate(places)}
+        return _hashes(list(self._connection.execute(_nodes_at(len(places)), values).scalars()), len(places))
 
     def node_count(self) -> int:
         """Return the number of nodes."""
@@ -246,6 +268,21 @@ def _typed(value: object, kind: type[_T]) -> _T:
     if type(value) is not kind:
         _corrupt()
     return value
+
+
+@cache
+def _nodes_at(count: int) -> sa.Select[Any]:
+    """Return the query for so many nodes, built once for each number; there are at most as many as levels."""
+    level, index = _node.c.level, _node.c.idx
+    places = [(level == sa.bindparam(f"l{n}")) & (index == sa.bindparam(f"i{n}")) for n in range(count)]
+    return sa.select(_node.c.hash).where(sa.or_(*places)).order_by(level.desc())
+
+
+def _hashes(values: list[object], count: int) -> list[bytes]:
+    hashes = [_typed(value, bytes) for value in values]
+    if len(hashes) != count or any(len(value) != HASH_BYTES for value in hashes):
+        _corrupt()
+    return hashes
 
 
 def _as_row(row: Sequence[Any]) -> Row:

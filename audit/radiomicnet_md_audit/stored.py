@@ -91,15 +91,11 @@ def _nodes(transaction: Transaction, made: Sequence[Node], database: Findings) -
         levels.setdefault(node.level, []).append(node)
     wrong: set[int] = set()
     for level, nodes in levels.items():
-        stored = _stored(transaction, level, nodes[0].index, nodes[-1].index + 1)
+        stored = transaction.nodes(level, nodes[0].index, nodes[-1].index + 1)
         # A node is complete by the last entry below it.
         wrong |= {(n.index + 1 << level) - 1 for n, other in zip(nodes, stored, strict=True) if n.hash != other}
     for index in sorted(wrong):
         database.add(index, "E-STORE-NODE", "A stored node of the tree is not the hash of the entries below it.")
-
-
-def _stored(transaction: Transaction, level: int, start: int, stop: int) -> list[bytes]:
-    return [transaction.node(level, index) for index in range(start, stop)]
 
 
 def _counts(transaction: Transaction, size: int, database: Findings) -> None:

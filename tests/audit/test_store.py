@@ -106,6 +106,24 @@ def test_a_failed_transaction_leaves_nothing(site: Site) -> None:
     opened.close()
 
 
+def test_nodes_in_a_row_are_those_that_are_read_one_by_one(site: Site) -> None:
+    opened = Store.open(site.url)
+    with opened.read() as transaction:
+        for level, count in ((0, 6), (1, 3), (2, 1)):
+            one_by_one = [transaction.node(level, index) for index in range(count)]
+            assert transaction.nodes(level, 0, count) == one_by_one
+            assert transaction.nodes(level, 1, count) == one_by_one[1:]
+            with pytest.raises(IntegrityError):
+                transaction.nodes(level, 0, count + 1)
+        assert transaction.nodes(0, 3, 3) == []
+        for size in range(7):
+            places = merkle.peaks(size)
+            assert transaction.nodes_at(places) == [transaction.node(*place) for place in places]
+        with pytest.raises(IntegrityError):
+            transaction.nodes_at([(2, 0), (1, 3)])
+    opened.close()
+
+
 @pytest.mark.verifies("SRS-LOG-007")
 def test_a_writer_waits_and_then_says_busy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_store, "WAIT_MS", 150)
