@@ -46,8 +46,8 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
-    "rfc3161-client": lambda: _package("rfc3161_client"),
     "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
+    "rfc3161-client": lambda: _package("rfc3161_client"),
     "strace": lambda: shutil.which("strace"),
 }
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from radiomicnet_md_audit import export
 from tests.audit.postgresql import Cluster, ServerSite
-from tests.audit.sites import Site
+from tests.audit.sites import MASK, MASK_DIGEST, Site
 
 
 @pytest.fixture
@@ -49,3 +50,26 @@ def vectors(root: Path) -> Callable[[str], dict[str, Any]]:
         return document
 
     return read
+
+
+@pytest.fixture
+def artefacts(tmp_path: Path) -> Path:
+    path = tmp_path / "artefacts" / MASK_DIGEST[:2] / MASK_DIGEST
+    path.parent.mkdir(parents=True)
+    path.write_bytes(MASK)
+    return tmp_path / "artefacts"
+
+
+@pytest.fixture
+def exported(site: Site, artefacts: Path, tmp_path: Path) -> Path:
+    with site.open() as ledger:
+        ledger.append(site.draft(outputs={"mask_sha256": MASK_DIGEST, "other_sha256": "0" * 64}))
+        export.write(ledger, tmp_path / "export", site.policy, artefacts)
+    return tmp_path / "export"
+
+
+@pytest.fixture
+def trusted(site: Site, tmp_path: Path) -> Path:
+    path = tmp_path / "my-policy.json"
+    path.write_bytes(site.policy.to_json())
+    return path

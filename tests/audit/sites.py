@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,10 @@ from radiomicnet_md_audit.stored import verify_ledger
 from radiomicnet_md_audit.verify import Report
 
 ORIGIN = "example.org/tests/log"
+
+
+MASK = b"mask bytes"
+MASK_DIGEST = hashlib.sha256(MASK).hexdigest()
 
 
 @dataclass
