@@ -29,27 +29,37 @@ USUAL = "usual"  # the worth of nobody: what the evidence would be with the trai
 DENOMINATOR = math.factorial(len(GROUPS))
 
 
-def told(measured: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The thirteen values of every coalition (2**groups, 13): bit i of the index says that group i is present."""
-    out = np.tile(measured, (1 << len(GROUPS), 1))
-    for i, places in enumerate(GROUPS.values()):
+def told(
+    measured: NDArray[np.float64], usual: NDArray[np.float64], players: Mapping[str, tuple[int, ...]] = GROUPS
+) -> NDArray[np.float64]:
+    """The thirteen values of every coalition (2**players, 13): bit i of the index says that player i is present.
+
+    ``players`` names places among the thirteen; a value that belongs to none stays as it was measured.
+    """
+    out = np.tile(measured, (1 << len(players), 1))
+    for i, places in enumerate(players.values()):
         absent = (np.arange(len(out)) >> i) & 1 == 0
         out[np.ix_(absent, places)] = usual[list(places)]
     return out
 
 
-def shares(worth: Integers) -> dict[str, int]:
-    """The share of each group and of :data:`USUAL` from the worth of every coalition (2**groups,).
+def gains(worth: Integers, players: int) -> list[int]:
+    """Each player's Shapley value times players!, from the worth of every coalition (2**players,).
 
-    φᵢ = Σ_S |S|! (n − |S| − 1)! / n! · (v(S ∪ i) − v(S)) over the coalitions S without i, times DENOMINATOR = n!.
+    φᵢ = Σ_S |S|! (n − |S| − 1)! / n! · (v(S ∪ i) − v(S)) over the coalitions S without i.
     """
-    n = len(GROUPS)
-    out = {USUAL: DENOMINATOR * int(worth[0])}
-    for i, group in enumerate(GROUPS):
-        total = 0
-        for without in (s for s in range(1 << n) if not s >> i & 1):
-            size = without.bit_count()
-            ways = math.factorial(size) * math.factorial(n - size - 1)
-            total += ways * (int(worth[without | 1 << i]) - int(worth[without]))
-        out[group] = total
+    index = np.arange(1 << players)
+    size = np.array([int(i).bit_count() for i in index])
+    out = []
+    for i in range(players):
+        without = index[(index >> i) & 1 == 0]
+        gain = worth[without | (1 << i)] - worth[without]
+        sums = [int(gain[size[without] == s].sum()) for s in range(players)]
+        out.append(sum(math.factorial(s) * math.factorial(players - s - 1) * total for s, total in enumerate(sums)))
     return out
+
+
+def shares(worth: Integers) -> dict[str, int]:
+    """The share of each group and of :data:`USUAL` from the worth of every coalition (2**groups,)."""
+    found = zip(GROUPS, gains(worth, len(GROUPS)), strict=True)
+    return {USUAL: DENOMINATOR * int(worth[0]), **dict(found)}

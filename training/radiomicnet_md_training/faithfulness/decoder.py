@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from radiomicnet_md.engine.program import HIDDEN, STREAM, Add, Conv, Gate, Operation, Up
+from radiomicnet_md.engine.program import HIDDEN, STREAM, Add, Conv, Gate, Operation, Up, inputs, split
 from radiomicnet_md.engine.segment import Engine
 
 Window = tuple[int, int, int, int]  # row0, column0, row1, column1, ends exclusive
@@ -59,20 +59,16 @@ class Decoder:
         pixels = torch.from_numpy(image.astype(np.float32))[None]
         self._held = {"image": _whole(pixels)}
         grids = {"image": (image.shape[1], image.shape[2])}
-        self._moved: list[Operation] = []
-        reached: set[str] = set()
-        for operation in engine.program:
+        before, self._moved = split(engine.program)
+        for operation in before:
+            rows, columns = grids[operation.target] = _grid(operation, grids)
+            with torch.inference_mode():
+                done = self._apply(operation, self._held, (0, 0, rows, columns), ())
+            self._held[operation.target] = _whole(done)
+        for operation in self._moved:
             grids[operation.target] = _grid(operation, grids)
-            if isinstance(operation, Gate) or reached & set(_sources(operation)):
-                self._moved.append(operation)
-                reached.add(operation.target)
-            else:
-                rows, columns = grids[operation.target]
-                with torch.inference_mode():
-                    done = self._apply(operation, self._held, (0, 0, rows, columns), ())
-                self._held[operation.target] = _whole(done)
         self._grids = grids
-        self._windows = self._needs(window, reached)
+        self._windows = self._needs(window)
 
     def run(self, factors: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         """Output codes (B, channels, h, w) of the window for the factors (B, channels) of each gate."""
@@ -125,29 +121,20 @@ class Decoder:
             case _:
                 return window
 
-    def _needs(self, window: Window, reached: set[str]) -> dict[str, Window]:
+    def _needs(self, window: Window) -> dict[str, Window]:
         """For each tensor that a factor reaches, the window that the wanted outputs need."""
+        reached = {operation.target for operation in self._moved}
         needs = {self._moved[-1].target: window}
         for operation in reversed(self._moved):
             asked = self._asked(operation, needs[operation.target])
-            for source in reached & set(_sources(operation)):
+            for source in reached & inputs(operation):
                 inside = _clip(asked, self._grids[source])
                 needs[source] = _around(needs.get(source, inside), inside)
         return needs
 
 
-def _sources(operation: Operation) -> tuple[str, ...]:
-    match operation:
-        case Add(left, right):
-            return left, right
-        case Gate(source, spatial):
-            return source, spatial
-        case Conv(source) | Up(source):
-            return (source,)
-
-
 def _grid(operation: Operation, grids: dict[str, tuple[int, int]]) -> tuple[int, int]:
-    rows, columns = grids[_sources(operation)[0]]
+    rows, columns = next(grids[source] for source in inputs(operation))  # all have one size
     match operation:
         case Conv(stride=stride):
             return -(-rows // stride), -(-columns // stride)

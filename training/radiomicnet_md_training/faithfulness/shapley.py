@@ -25,7 +25,7 @@ from fractions import Fraction
 import numpy as np
 
 from radiomicnet_md.decision import LOGIT_BITS
-from radiomicnet_md.engine import contributions
+from radiomicnet_md.engine import coalitions, contributions
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.radiomics.definitions import PAPER
@@ -45,21 +45,11 @@ class Game:
     pixels: int
 
     def values(self) -> dict[str, Fraction]:
-        """The Shapley value of each player, in the unit of the worth.
-
-        φᵢ = Σ_S |S|! (n − |S| − 1)! / n! · (v(S ∪ i) − v(S)) over the coalitions S without i.
-        """
+        """The Shapley value of each player, in the unit of the worth."""
         n = len(self.players)
-        index = np.arange(1 << n)
-        size = np.array([int(i).bit_count() for i in index])
-        out = {}
-        for i, player in enumerate(self.players):
-            without = index[(index >> i) & 1 == 0]
-            gain = self.worth[without | (1 << i)] - self.worth[without]
-            sums = [int(gain[size[without] == s].sum()) for s in range(n)]
-            weighted = sum(math.factorial(s) * math.factorial(n - s - 1) * total for s, total in enumerate(sums))
-            out[player] = Fraction(weighted, math.factorial(n))
-        return out
+        whole = math.factorial(n)
+        gains = coalitions.gains(self.worth, n)
+        return {player: Fraction(gain, whole) for player, gain in zip(self.players, gains, strict=True)}
 
     def logits(self) -> dict[str, float]:
         """The Shapley values as logits a pixel of the lesion."""
@@ -79,10 +69,7 @@ def play(engine: Engine, seen: Seen, place: Mask, players: Mapping[str, tuple[in
     :raises IntegrityError: E-SHAPLEY, where the device itself gives another sum for all or for nobody
     """
     usual, own = usual_values(engine), seen.proposal.measured.paper
-    told = np.tile(own, (1 << len(players), 1))  # (coalitions, 13)
-    for i, places in enumerate(players.values()):
-        absent = (np.arange(len(told)) >> i) & 1 == 0
-        told[np.ix_(absent, places)] = usual[list(places)]
+    told = coalitions.told(own, usual, players)
     lesion = _Lesion(engine, seen, place)
     worth = np.concatenate([lesion.worth(told[start : start + BATCH]) for start in range(0, len(told), BATCH)])
     for end in (0, -1):
