@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from radiomicnet_md.desk import new_id
 from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md.home import Home
+from radiomicnet_md.intent import new_id
 from radiomicnet_md_audit import export
 from radiomicnet_md_audit.statement import EXPORT, build
 
