@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from radiomicnet_md.commands import witness
+from radiomicnet_md.commands import listing, witness
 from radiomicnet_md.commands.call import Call, printable
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
 
@@ -22,7 +22,7 @@ _FORMS = ("csv", "jsonl", "fhir", "dicom")
 _SHOWN = {True: "yes", False: "NO ", None: "–  "}  # None: not checked
 _EXAMPLE = """\
 examples:
-  radiomicnet-md audit list
+  radiomicnet-md audit list --since 2026-11-01 --state REFUSED
   radiomicnet-md audit show 3kq8            (the beginning of a record id is enough)
   radiomicnet-md audit verify --anchor copy-of-the-anchor
   radiomicnet-md audit export bundle        then, anywhere: python -m radiomicnet_md_audit verify bundle --policy …
@@ -35,8 +35,7 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     """Add the verbs of the log."""
     parser.epilog = _EXAMPLE
     verbs = parser.add_subparsers(dest="audit_verb", required=True, metavar="VERB", parser_class=type(parser))
-    listing = verbs.add_parser("list", parents=[shared], help="a line a decision")
-    listing.add_argument("--all", action="store_true", help="also genesis, replays and exports")
+    listing.arguments(verbs.add_parser("list", parents=[shared], help="a line a decision"))
     showing = verbs.add_parser("show", parents=[shared], help="one record, proven and explained")
     showing.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     verifying = verbs.add_parser("verify", parents=[shared], help="every signature, hash and proof of the log")
@@ -59,29 +58,8 @@ def run(call: Call) -> int:
 
 
 def _list(call: Call) -> int:
-    from radiomicnet_md_audit.statement import DECISION
-
     with _reading(call) as (_, ledger):
-        for entry in ledger.entries():
-            record = ledger.read(entry)
-            if record.predicate_type == DECISION or call.given.all:
-                kind = record.predicate_type.split(":")[-2]
-                _list_line(call, entry.index, kind, record.log.time_utc, record.predicate)
-    return ExitCode.OK
-
-
-def _list_line(call: Call, index: int, kind: str, time: str, predicate: Mapping[str, Any]) -> None:
-    line = {
-        "record_id": predicate["record_id"],
-        "log_index": index,
-        "time": time,
-        "kind": kind,
-        "state": predicate.get("state"),
-        "input_sha256": (predicate.get("input") or {}).get("file_sha256"),
-        "mask_sha256": (predicate.get("outputs") or {}).get("mask_sha256"),
-    }
-    said = (predicate.get("reason") or {}).get("code") or predicate.get("verdict") or ""
-    call.console.emit(line, f"{index:>5}  {time[:19]}Z  {predicate['record_id']}  {line['state'] or kind:<8}  {said}")
+        return listing.show(call, ledger)
 
 
 def _show(call: Call) -> int:
