@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
+from radiomicnet_md_audit.anchor import AnchorText
 from radiomicnet_md_audit.errors import ExitCode, IntegrityError, Problem
 from radiomicnet_md_audit.merkle import HASH_BYTES, verify_inclusion
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import VerifyingKey
-from radiomicnet_md_audit.verify import AnchorText, Claim, Findings, Report, Walk
+from radiomicnet_md_audit.verify import Claim, Findings, Report, Walk
 
 FORMAT = "radiomicnet-md-export/1"
 MANIFEST_TYPE = "application/vnd.radiomicnet-md.export+json"

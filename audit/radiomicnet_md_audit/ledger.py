@@ -25,7 +25,7 @@ from typing import NoReturn, Self, cast
 
 from radiomicnet_md_audit import canonical, checkpoint, clock, dsse, merkle, proof, settled, statement
 from radiomicnet_md_audit import policy as policies
-from radiomicnet_md_audit.anchor import Anchored, AnchorFile
+from radiomicnet_md_audit.anchor import Anchored, AnchorFile, AnchorText
 from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Problem, RecordError
 from radiomicnet_md_audit.note import NoteKey
@@ -262,7 +262,7 @@ class Ledger:
             path = merkle.consistency(transaction.node, old_size, size)
             return str(proof.Consistency(old_size, tuple(path), transaction.note(size)))
 
-    def anchor_text(self) -> bytes | None:
+    def anchor_text(self) -> AnchorText | None:
         """Return the whole anchor, or None where the log has none."""
         return None if self._anchor is None else self._anchor.read()
 
