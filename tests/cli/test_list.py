@@ -170,6 +170,8 @@ def test_two_filters_together_show_what_each_of_them_shows(command: Command, log
         "--state": ["RESULT", "REFUSED", "ERROR"],
         "--by-release": ["fake", "fake@1.0.0"],
     }
-    one, other = ([name, data.draw(st.sampled_from(options[name]))] for name in data.draw(st.permutations(sorted(options)))[:2])
+    one, other = (
+        [name, data.draw(st.sampled_from(options[name]))] for name in data.draw(st.permutations(sorted(options)))[:2]
+    )
     both = set(shown(*one)) & set(shown(*other))
     assert shown(*one, *other) == [identity for identity in log.ids if identity in both]
