@@ -123,12 +123,12 @@ def _export(call: Call) -> int:
 
 
 def _report(call: Call) -> int:
-    from radiomicnet_md_audit import outside
+    from radiomicnet_md.bundle import report_log
+    from radiomicnet_md.home import open_home
+    from radiomicnet_md_audit.outside import Form
 
-    out = Path(call.given.out)
-    with _reading(call) as (_, ledger):
-        records = (outside.logged(entry.index, entry.envelope, ledger.read(entry)) for entry in ledger.entries())
-        count = outside.save(outside.Form(call.given.form), records, out)
+    settings, out = call.settings(), Path(call.given.out)
+    count = report_log(open_home(settings.home), Form(call.given.form), out, settings.account, settings.audit_db)
     call.console.emit({"form": call.given.form, "out": str(out), "records": count}, f"{count} records in {out}")
     call.console.note("A report proves nothing by itself; the log that its digests name does: audit verify.")
     return ExitCode.OK
