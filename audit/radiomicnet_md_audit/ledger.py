@@ -30,7 +30,7 @@ from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Problem, RecordError
 from radiomicnet_md_audit.note import NoteKey
 from radiomicnet_md_audit.policy import Policy
-from radiomicnet_md_audit.sign import CosigningKey, SigningKey
+from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
 from radiomicnet_md_audit.store import Row, Store, Transaction, database_path, on_server
@@ -66,7 +66,7 @@ class Entry:
 class Writer:
     """What it takes to append: the engine's key signs records, the log's keys sign checkpoints."""
 
-    engine_key: SigningKey
+    engine_key: Signer
     log_keys: LogKeys
     clock: Callable[[], clock.Instant] = clock.now
 
@@ -90,8 +90,8 @@ class Ledger:
         cls,
         url: str,
         origin: str,
-        engine_key: SigningKey,
-        log_key: SigningKey,
+        engine_key: Signer,
+        log_key: Signer,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
@@ -121,8 +121,8 @@ class Ledger:
     def open(  # noqa: PLR0913 -- as for create
         cls,
         url: str,
-        engine_key: SigningKey | None,
-        log_key: SigningKey | None,
+        engine_key: Signer | None,
+        log_key: Signer | None,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
