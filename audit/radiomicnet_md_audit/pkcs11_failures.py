@@ -85,7 +85,7 @@ def wrong_pin(flags: TokenFlag) -> ConfigurationError:
     elif flags & TokenFlag.USER_PIN_FINAL_TRY:
         warning = " The next wrong one locks it."
     elif flags & TokenFlag.USER_PIN_COUNT_LOW:
-        warning = " It counts wrong ones and locks itself after a few."
+        warning = " Wrong ones were given since the last right one; most tokens lock themselves after a few."
     return ConfigurationError(
         "E-KEY-PIN",
         f"The token refuses the PIN.{warning}",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An Ed25519 key that never leaves its token (PKCS#11): it is asked for signatures, and each is checked.
 
-Sources: OASIS PKCS#11 2.40 and 3.1 (CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA), RFC 8032 (pure Ed25519), RFC 8410. The
+Sources: PKCS#11 3.0 (CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA), RFC 8032 (pure Ed25519), RFC 8410. The
 library python-pkcs11 is the extra ``pkcs11``; this module and its failures alone import it. Rules of this module:
 
 - A key is made inside the token, sensitive and not extractable, with a random id; one that could be read is not used.
@@ -9,7 +9,7 @@ library python-pkcs11 is the extra ``pkcs11``; this module and its failures alon
 - A wrong PIN costs one of few tries, so a process shows its PIN once, and not at all where the next wrong one would
   lock the token: a service that is started again and again must not lock its own token.
 - A process logs in once at each token, and its threads take turns. A process that another one forked is refused: what
-  a module does then is up to its maker (PKCS#11 2.40, 5.4), and it could log its parent out.
+  a module does then is undefined (PKCS#11 2.20, 6.6.1), and it could log its parent out.
 - What a token says beyond that ends the login; the next one who opens a key makes a new one.
 """
 

@@ -169,7 +169,7 @@ def test_each_wrong_pin_is_refused_in_words_and_the_right_one_still_opens(sofths
         problem = refused("E-KEY-PIN", pkcs11_key.open_, key.file, wrong)
         assert isinstance(problem, ConfigurationError)
         assert problem.exit_code == ExitCode.CONFIGURATION
-    assert "counts wrong ones" in str(problem)
+    assert "since the last right one" in str(problem)
     softhsm.start_again()
     assert pkcs11_key.open_(key.file, PIN).public == key.public
 

@@ -82,6 +82,8 @@ def test_no_file_opens_with_the_pin(made: Path) -> None:
     assert len(base64.b16decode(secret.upper())) == 32
     assert sign.load_cosigner(made / "keys" / "cosigner.pem", secret).public == keys.cosigner.public
     assert len(home.vault_key(PIN)) == 32
+    (made / "keys" / "passphrase.pkcs11").unlink()  # the token was lost, and its passphrase lay in a safe
+    assert len(homes.open_home(made).vault_key(secret)) == 32
 
 
 @pytest.mark.usefixtures("engine")
