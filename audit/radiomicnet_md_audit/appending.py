@@ -21,7 +21,7 @@ from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, RecordError
 from radiomicnet_md_audit.keychange import Role
 from radiomicnet_md_audit.note import NoteKey
-from radiomicnet_md_audit.sign import CosigningKey, SigningKey
+from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.store import Row, Transaction
 
 LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
@@ -46,11 +46,11 @@ class Receipt:
 class Writer:
     """What it takes to append: the engine's key signs records, the log's keys sign checkpoints."""
 
-    engine_key: SigningKey
+    engine_key: Signer
     log_keys: LogKeys
     clock: Callable[[], clock.Instant] = clock.now
 
-    def key(self, role: Role) -> SigningKey | CosigningKey:
+    def key(self, role: Role) -> Signer | CosigningKey:
         """Return the key of a role; raise ``KeyError`` where this writer has no cosigner."""
         keys = {Role.ENGINE: self.engine_key, Role.LOG: self.log_keys.signer, Role.COSIGNER: self.log_keys.cosigner}
         key = keys[role]
@@ -58,7 +58,7 @@ class Writer:
             raise KeyError(role)
         return key
 
-    def with_key(self, role: Role, key: SigningKey | CosigningKey) -> Writer:
+    def with_key(self, role: Role, key: Signer | CosigningKey) -> Writer:
         """Return a writer with another key for this role."""
         if isinstance(key, CosigningKey):
             return replace(self, log_keys=replace(self.log_keys, cosigner=key))

@@ -30,7 +30,7 @@ from radiomicnet_md_audit.keychange import Change, Role
 from radiomicnet_md_audit.note import NoteKey
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.schema import SCHEMA_VERSION
-from radiomicnet_md_audit.sign import CosigningKey, SigningKey
+from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
 from radiomicnet_md_audit.store import Store, Transaction
@@ -67,8 +67,8 @@ class Ledger:
         cls,
         url: str,
         origin: str,
-        engine_key: SigningKey,
-        log_key: SigningKey,
+        engine_key: Signer,
+        log_key: Signer,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
@@ -99,8 +99,8 @@ class Ledger:
     def open(  # noqa: PLR0913 -- as for create
         cls,
         url: str,
-        engine_key: SigningKey | None,
-        log_key: SigningKey | None,
+        engine_key: Signer | None,
+        log_key: Signer | None,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
@@ -192,7 +192,7 @@ class Ledger:
         self._anchor_up_to(receipt.size)
         return receipt
 
-    def change_key(self, role: Role, key: SigningKey | CosigningKey, compromised_from: int | None = None) -> Receipt:
+    def change_key(self, role: Role, key: Signer | CosigningKey, compromised_from: int | None = None) -> Receipt:
         """Record that ``key`` takes the place of the present one; return the receipt of that record.
 
         The next append uses the new key. ``compromised_from`` is the size from which the old one may have been in other
@@ -201,7 +201,7 @@ class Ledger:
         """
         writer, size = self.writer, self.size + 1
         public: keychange.Key = NoteKey(self.origin, key.public)
-        if role is Role.ENGINE and isinstance(key, SigningKey):
+        if role is Role.ENGINE and not isinstance(key, CosigningKey):
             public = key.public
         change = Change(role, keychange.current(self.declared, role, size), public, compromised_from)
         keychange.check(change, self.declared, size)
