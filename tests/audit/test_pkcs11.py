@@ -22,6 +22,7 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, TokenFlag
 from radiomicnet_md_audit import canonical, export, pkcs11_key, sign
 from radiomicnet_md_audit.bundle import verify_bundle
 from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, IntegrityError, Problem
+from radiomicnet_md_audit.keychange import Role
 from radiomicnet_md_audit.pkcs11_key import Token, TokenKey
 from tests.audit.sites import Site
 from tests.tokens import PIN, SoftHSM, refused
@@ -44,7 +45,7 @@ def key(token: Token) -> TokenKey:
 def token_site(token: Token, tmp_path: Path) -> Site:
     """A log whose engine and log keys are in the token, with five records, closed."""
     engine, log = (pkcs11_key.generate(token, PIN, f"example/{name}") for name in ("engine", "log"))
-    made = Site(tmp_path / "site", engine, log, sign.generate_cosigner())  # type: ignore[arg-type]
+    made = Site(tmp_path / "site", engine, log, sign.generate_cosigner())
     made.folder.mkdir()
     with made.create() as ledger:
         made.append(ledger, 5)
@@ -203,6 +204,18 @@ def test_another_key_of_the_same_name_and_id_is_noticed_before_it_signs_anything
     refused("E-TOKEN-SIGNATURE", pkcs11_key.open_, canonical.dumps(place), PIN)
 
 
+@pytest.mark.verifies("SRS-KEY-003")
+def test_a_key_in_a_file_is_replaced_by_one_in_a_token_and_that_by_another(site: Site, token: Token) -> None:
+    with site.open() as ledger:
+        for role in (Role.ENGINE, Role.LOG, Role.ENGINE):
+            ledger.change_key(role, pkcs11_key.generate(token, PIN, "example/new"))
+            site.append(ledger)
+        site.changed = ledger.declared
+    report = site.verify()
+    assert report.ok
+    assert report.size == 12
+
+
 def test_a_token_that_goes_away_leaves_a_log_that_holds(token_site: Site, token: Token, softhsm: SoftHSM) -> None:
     with token_site.open() as ledger:
         softhsm.remove(token)
@@ -259,7 +272,7 @@ with site.open() as ledger:
 
 def test_two_processes_use_one_token_at_once(token: Token, tmp_path: Path) -> None:
     engine, log = (pkcs11_key.generate(token, PIN, f"example/{name}") for name in ("engine", "log"))
-    site = Site(tmp_path / "site", engine, log)  # type: ignore[arg-type]
+    site = Site(tmp_path / "site", engine, log)
     site.folder.mkdir()
     site.create().close()
     places = [engine.file.hex(), log.file.hex()]
