@@ -99,15 +99,16 @@ def test_the_private_value_cannot_be_read_by_who_has_the_pin(key: TokenKey) -> N
         private[Attribute.VALUE]
 
 
-def test_a_key_that_could_be_read_is_not_used(token: Token) -> None:
+@pytest.mark.parametrize(("sensitive", "extractable"), [(False, True), (False, False), (True, True)])
+def test_a_key_that_could_be_read_is_not_used(token: Token, *, sensitive: bool, extractable: bool) -> None:
     login = pkcs11_key._login(token, PIN)
     with login.writing() as session:
         curve = session.create_domain_parameters(
             KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: pkcs11_key._CURVE[0]}, local=True
         )
-        loose = {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
+        loose = {Attribute.SENSITIVE: sensitive, Attribute.EXTRACTABLE: extractable}
         public, private = curve.generate_keypair(id=b"loose", label="loose", store=True, private_template=loose)
-        assert len(private[Attribute.VALUE]) == 32
+        assert (private[Attribute.SENSITIVE], private[Attribute.EXTRACTABLE]) == (sensitive, extractable)
         raw = pkcs11_key._raw(public[Attribute.EC_POINT])
     place = {"id": b"loose".hex(), "label": "loose", "module": token.module, "token": token.label}
     refused("E-TOKEN-KEY-LOOSE", pkcs11_key.open_, canonical.dumps({**place, "public_key": raw.hex()}), PIN)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pkcs11
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, TokenFlag
@@ -72,7 +75,8 @@ class FakeSession:
         self.asked = values[Attribute.EC_PARAMS]
         return self
 
-    def generate_keypair(self, **_: object) -> tuple[bytes, None]:
+    def generate_keypair(self, **asked: object) -> tuple[bytes, None]:
+        self.asked_for = asked
         if self.asked not in self.curves:
             raise pkcs11.DomainParamsInvalid
         return self.asked, None
@@ -80,7 +84,21 @@ class FakeSession:
 
 @pytest.mark.parametrize("curve", pkcs11_key._CURVE)
 def test_a_curve_is_spelled_as_the_token_wants_it(curve: bytes) -> None:
-    assert pkcs11_key._pair(FakeSession(curve), LABEL, b"1") == curve
+    session = FakeSession(curve)
+    assert pkcs11_key._pair(session, LABEL, b"1") == curve
+    private = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True}
+    assert session.asked_for["private_template"] == private  # tokens differ in what they do unasked
+    assert session.asked_for["store"] is True
+
+
+def test_what_a_token_keeps_is_kept_from_who_has_no_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[Attribute, object]] = []
+    session = SimpleNamespace(create_object=made.append)
+    login = SimpleNamespace(asked=nullcontext, writing=lambda: nullcontext(session))
+    monkeypatch.setattr(pkcs11_key, "_login", lambda *_: login)
+    pkcs11_key.keep(pkcs11_key.Token("module", "token"), b"1234", LABEL, b"secret")
+    assert made[0][Attribute.PRIVATE] is True
+    assert made[0][Attribute.TOKEN] is True
 
 
 def test_a_token_without_ed25519_is_named() -> None:
