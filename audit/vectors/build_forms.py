@@ -10,11 +10,10 @@ come from the published seeds of ``build.py`` and times from its clock; a second
 from __future__ import annotations
 
 import json
+import runpy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-from build import CT_LEAVES, LOG_SEED, ORIGIN, OTHER_SEED, START, consistency_path, inclusion_path, tree_hash
 
 from radiomicnet_md_audit import bundle, canonical, checkpoint, dsse, proof, sign, statement
 from radiomicnet_md_audit.anchor import Anchored
@@ -24,6 +23,13 @@ from radiomicnet_md_audit.encoding import b64encode
 from radiomicnet_md_audit.policy import Policy, Span
 
 HERE = Path(__file__).resolve().parent
+_BUILD = runpy.run_path(str(HERE / "build.py"))
+CT_LEAVES, LOG_SEED, ORIGIN, OTHER_SEED, START = (
+    _BUILD[name] for name in ("CT_LEAVES", "LOG_SEED", "ORIGIN", "OTHER_SEED", "START")
+)
+consistency_path, inclusion_path, tree_hash = (
+    _BUILD[name] for name in ("consistency_path", "inclusion_path", "tree_hash")
+)
 LEAVES = [bytes.fromhex(leaf) for leaf in CT_LEAVES]
 KEYS = LogKeys(sign.from_seed(LOG_SEED))
 ENGINE, OTHER = sign.from_seed(b"\1" * 32).public, sign.from_seed(OTHER_SEED).public
