@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         _print_problem(problem, as_json=options.json)
         return problem.exit_code
     if options.json:
-        print(json.dumps({**report.document(), "structure_only": options.structure}, ensure_ascii=False))
+        less = {"structure_only": True} if options.structure else {}
+        print(json.dumps({**report.document(), **less}, ensure_ascii=False))
     else:
         _print_report(report)
         if options.structure:

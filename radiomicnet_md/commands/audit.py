@@ -87,6 +87,7 @@ def _verify(call: Call) -> int:
     from radiomicnet_md_audit.stored import verify_ledger
 
     structure: bool = call.given.structure
+    less = {"structure_only": True} if structure else {}
     anchor = None if call.given.anchor is None else _anchor(Path(call.given.anchor))
     try:
         with _reading(call) as (_, ledger):
@@ -95,16 +96,14 @@ def _verify(call: Call) -> int:
     except IntegrityError as problem:
         finding = {"index": None, "code": problem.code, "text": str(problem)}
         nothing = {"ok": False, "size": None, "root": None, "claims": [], "findings": [finding]}
-        line: dict[str, object] = {**nothing, "structure_only": structure}
-        call.console.emit(line, f"NOT OK  {problem} [{problem.code}]\n        → {problem.remedy}")
+        call.console.emit({**nothing, **less}, f"NOT OK  {problem} [{problem.code}]\n        → {problem.remedy}")
         return ExitCode.INTEGRITY
     holds = report.sound if structure else report.ok
     word = ("STRUCTURE ONLY, signatures not verified:" if structure else "OK") if holds else "NOT OK"
     heading = f"{word}  {report.size} entries, root {report.root}"
     claims = [f"  {_SHOWN[claim.ok]}  {claim.name}: {claim.text}" for claim in report.claims]
     findings = [f"  entry {found.index}: {found.text} [{found.code}]" for found in report.findings]
-    line = {**report.document(), "structure_only": structure}
-    call.console.emit(line, "\n".join([heading, *claims, *findings]))
+    call.console.emit({**report.document(), **less}, "\n".join([heading, *claims, *findings]))
     return ExitCode.OK if holds else ExitCode.INTEGRITY
 
 

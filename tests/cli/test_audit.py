@@ -68,7 +68,7 @@ def test_structure_alone_is_never_called_ok(command: Command) -> None:
     assert said.out.startswith("STRUCTURE ONLY, signatures not verified:  1 entries")
     (line,) = command("audit", "verify", "--structure", "--json").lines
     assert (line["ok"], line["structure_only"]) == (False, True)
-    assert [line["structure_only"] for line in command("audit", "verify", "--json").lines] == [False]
+    assert ["structure_only" in line for line in command("audit", "verify", "--json").lines] == [False]
 
 
 @pytest.mark.verifies("SRS-LOG-030")
