@@ -33,6 +33,7 @@ from radiomicnet_md import passphrases
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit import seal, sign
+from radiomicnet_md_audit.testimony import beside
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Ledger
@@ -142,6 +143,18 @@ class Home:
         except OSError as error:
             raise _unusable(f"The home's policy.json cannot be read: {error.strerror}.") from error
 
+    def save_policy(self, policy: Policy) -> None:
+        """Put a policy in the place of the old one, and return when it is on the disk."""
+        place = self.folder / "policy.json"
+        part = place.with_suffix(".part")
+        try:
+            part.unlink(missing_ok=True)  # what a crash left
+            write_private(part, policy.to_json())
+            part.replace(place)
+            _sync(self.folder)
+        except OSError as error:
+            raise _unusable(f"The home's policy.json cannot be written: {error.strerror}.") from error
+
     def vault_key(self, passphrase: bytes) -> bytes:
         """The key that seals the salts of identity commitments."""
         try:
@@ -224,6 +237,14 @@ def write_private(path: Path, data: bytes) -> None:
         os.fsync(stream.fileno())
 
 
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def note_fault(folder: Path, error: BaseException) -> bool:
     """Add where a defect happened to ``logs/errors.jsonl`` of a home; False where there is no such place.
 
@@ -277,7 +298,12 @@ def _refuse_occupied(folder: Path) -> None:
             "A home is already here; it was not touched.",
             remedy="Use it as it is, or name another folder with --home.",
         )
-    if anchor_beside(folder).exists() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    anchor = anchor_beside(folder)
+    if (
+        anchor.exists()
+        or beside(anchor).exists()
+        or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    ):
         raise _occupied(folder)
 
 
@@ -359,8 +385,8 @@ def _make_key(folder: Path, name: str, passphrase: bytes) -> sign.SigningKey:
 def _occupied(folder: Path) -> ConfigurationError:
     return ConfigurationError(
         "E-HOME-OCCUPIED",
-        "The place of the home, or of the anchor beside it, is taken by something else.",
-        remedy=f"Name another folder with --home, or move {folder} and {anchor_beside(folder)} away.",
+        "The place of the home, or of the anchor files beside it, is taken by something else.",
+        remedy=f"Name another folder with --home, or move {folder} and {anchor_beside(folder)}* away.",
     )
 
 

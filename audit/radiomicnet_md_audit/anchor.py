@@ -101,6 +101,11 @@ class AnchorFile:
         except OSError as error:
             raise _unwritable(error) from None
 
+    def last(self) -> Anchored | None:
+        """Return the last whole line, or None where there is none; raise as :meth:`read` does."""
+        with self._locked() as file:
+            return _tail(file)[0]
+
     def catch_up(self, size: int, expected: Callable[[int], Anchored | None]) -> None:
         """Append the lines after the last one up to ``size``, and return when they are on the disk.
 

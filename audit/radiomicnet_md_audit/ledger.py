@@ -34,6 +34,7 @@ from radiomicnet_md_audit.sign import CosigningKey, SigningKey
 from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
 from radiomicnet_md_audit.store import Row, Store, Transaction, database_path, on_server
+from radiomicnet_md_audit.testimony import OutsideFile, beside
 
 LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
 _PAGE = 256
@@ -265,6 +266,11 @@ class Ledger:
     def anchor_text(self) -> bytes | None:
         """Return the whole anchor, or None where the log has none."""
         return None if self._anchor is None else self._anchor.read()
+
+    @property
+    def outside(self) -> OutsideFile | None:
+        """The file of what others said about this log, or None where it has no anchor to lie beside."""
+        return None if self._anchor is None else OutsideFile(beside(self._anchor.path))
 
     def _anchor_up_to(self, size: int) -> None:
         if self._anchor is not None:
