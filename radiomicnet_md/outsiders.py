@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
 from radiomicnet_md.home import Home, write_private
 from radiomicnet_md_audit.evidence import INSTALL
-from radiomicnet_md_audit.testimony import OutsideFile, Stamping, Testimony, beside
+from radiomicnet_md_audit.testimony import OutsideFile, Stamping, Vouched, beside
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.cosignature import Cosigner
@@ -40,7 +40,7 @@ def cosigned(home: Home, ledger: Ledger, url: str, cosigner: Cosigner) -> str:
     from radiomicnet_md_audit import witness_client
 
     note = witness_client.cosigned(witness_client.Remote(url, cosigner), ledger.consistency)
-    outside(home).append(Testimony(note))
+    outside(home).append(Vouched(note))
     return note
 
 
@@ -56,7 +56,7 @@ def stamped(home: Home, ledger: Ledger, url: str) -> tuple[str, Stamp]:
     stamp = timestamp.verify_any(response, note, request.nonce, authorities)
     if stamp is None:
         raise _not_pinned()
-    outside(home).append(Testimony(note, Stamping(request.nonce, response)))
+    outside(home).append(Vouched(note, Stamping(request.nonce, response)))
     return note, stamp
 
 
@@ -95,7 +95,7 @@ def answered(home: Home, response: bytes) -> tuple[str, Stamp]:
                 continue
             if stamp is None:
                 raise _not_pinned()
-            outside(home).append(Testimony(note, Stamping(nonce, response)))
+            outside(home).append(Vouched(note, Stamping(nonce, response)))
             path.unlink()
             return note, stamp
     except OSError as error:

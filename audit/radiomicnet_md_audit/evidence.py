@@ -26,7 +26,7 @@ from radiomicnet_md_audit.checkpoint import Checkpoint
 from radiomicnet_md_audit.cosignature import cosigned_at
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.policy import Policy
-from radiomicnet_md_audit.testimony import Stamping, Testimony
+from radiomicnet_md_audit.testimony import Stamping, Vouched
 from radiomicnet_md_audit.verify import Claim, Finding, Findings
 
 WITNESSED = "seen by a witness"
@@ -151,7 +151,7 @@ class Evidence:
         """Return what was found, as much as a list of findings keeps."""
         return (*self._witnessed.findings.kept, *self._stamped.findings.kept)
 
-    def _judged(self, one: Testimony, policy: Policy) -> list[_Said]:
+    def _judged(self, one: Vouched, policy: Policy) -> list[_Said]:
         """Return what a line says, verified; raise :class:`IntegrityError` where it does not verify."""
         size = checkpoint.parse_unverified(one.note)[0].size
         head = checkpoint.open_any(one.note, policy.log_keys_at(max(1, size)), policy.origin)

@@ -40,7 +40,7 @@ class Stamping:
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Vouched:
     """One statement: a checkpoint note with what a witness added to it, or with a time stamp of it."""
 
     note: str
@@ -54,17 +54,17 @@ class Testimony:
         return canonical.dumps(document) + b"\n"
 
 
-def parse_line(line: bytes) -> Testimony:
+def parse_line(line: bytes) -> Vouched:
     """Read one line, without its newline; raise :class:`IntegrityError` for any other form. Nothing is verified."""
     match canonical.loads(line):
         case {"checkpoint": str(note), **more} if not more:
             parse_unverified(note)
-            return Testimony(note)
+            return Vouched(note)
         case {"checkpoint": str(note), "nonce": str(nonce), "response": str(response), **more} if (
             not more and _NONCE.fullmatch(nonce)
         ):
             parse_unverified(note)
-            return Testimony(note, Stamping(int(nonce, 16), b64decode(response)))
+            return Vouched(note, Stamping(int(nonce, 16), b64decode(response)))
     raise IntegrityError(
         "E-OUTSIDE-FORM",
         "A line of the file of outside statements is no statement.",
@@ -85,7 +85,7 @@ def of_copy(data: bytes) -> bytes:
         parse_unverified(note)
     except (UnicodeDecodeError, IntegrityError):
         return data
-    return Testimony(note).line()
+    return Vouched(note).line()
 
 
 def beside(anchor: Path) -> Path:
@@ -109,7 +109,7 @@ class OutsideFile:
         except OSError as error:
             raise _unusable(error) from None
 
-    def append(self, testimony: Testimony) -> None:
+    def append(self, testimony: Vouched) -> None:
         """Add a statement, and return when it is on the disk."""
         with self._locked() as handle:
             try:
