@@ -143,18 +143,6 @@ class Home:
         except OSError as error:
             raise _unusable(f"The home's policy.json cannot be read: {error.strerror}.") from error
 
-    def save_policy(self, policy: Policy) -> None:
-        """Put a policy in the place of the old one, and return when it is on the disk."""
-        place = self.folder / "policy.json"
-        part = place.with_suffix(".part")
-        try:
-            part.unlink(missing_ok=True)  # what a crash left
-            write_private(part, policy.to_json())
-            part.replace(place)
-            _sync(self.folder)
-        except OSError as error:
-            raise _unusable(f"The home's policy.json cannot be written: {error.strerror}.") from error
-
     def vault_key(self, passphrase: bytes) -> bytes:
         """The key that seals the salts of identity commitments."""
         try:
@@ -235,14 +223,6 @@ def write_private(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def note_fault(folder: Path, error: BaseException) -> bool:

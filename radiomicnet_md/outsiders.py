@@ -12,6 +12,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from radiomicnet_md_audit.testimony import OutsideFile, Stamping, Vouched, besid
 if TYPE_CHECKING:
     from radiomicnet_md_audit.cosignature import Cosigner
     from radiomicnet_md_audit.ledger import Ledger
+    from radiomicnet_md_audit.policy import Policy
     from radiomicnet_md_audit.timestamp import Stamp
 
 _NONCE = re.compile(r"[0-9a-f]{1,40}")
@@ -111,7 +113,7 @@ def trust_witness(home: Home, cosigner: Cosigner) -> None:
     """Believe this witness from now on."""
     policy = home.policy()
     if cosigner not in policy.witnesses:
-        home.save_policy(replace(policy, witnesses=(*policy.witnesses, cosigner)))
+        _save(home, replace(policy, witnesses=(*policy.witnesses, cosigner)))
 
 
 def trust_authority(home: Home, pem: bytes) -> None:
@@ -122,7 +124,28 @@ def trust_authority(home: Home, pem: bytes) -> None:
     text = _library().Authority.from_pem(pem).to_pem()
     policy = home.policy()
     if text not in policy.timestamp_authorities:
-        home.save_policy(replace(policy, timestamp_authorities=(*policy.timestamp_authorities, text)))
+        _save(home, replace(policy, timestamp_authorities=(*policy.timestamp_authorities, text)))
+
+
+def _save(home: Home, policy: Policy) -> None:
+    """Put a policy in the place of the home's old one, and return when it is on the disk."""
+    place = home.folder / "policy.json"
+    part = place.with_suffix(".part")
+    try:
+        part.unlink(missing_ok=True)  # what a crash left
+        write_private(part, policy.to_json())
+        part.replace(place)
+        folder = os.open(home.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise ConfigurationError(
+            "E-HOME-POLICY",
+            f"The home's policy.json cannot be written ({error.strerror}).",
+            remedy="Check the home's permissions and the free space; the old policy stands.",
+        ) from None
 
 
 def outside(home: Home) -> OutsideFile:
