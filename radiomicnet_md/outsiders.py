@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
-from radiomicnet_md.home import Home, write_private
+from radiomicnet_md.home import Home
+from radiomicnet_md.private import write_private
 from radiomicnet_md_audit.evidence import INSTALL
 from radiomicnet_md_audit.testimony import OutsideFile, Stamping, Vouched, beside
 
