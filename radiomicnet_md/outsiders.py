@@ -12,7 +12,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
 from radiomicnet_md.home import Home
-from radiomicnet_md.private import write_private
+from radiomicnet_md.private import replace_private, write_private
 from radiomicnet_md_audit.evidence import INSTALL
 from radiomicnet_md_audit.testimony import OutsideFile, Stamping, Vouched, beside
 
@@ -130,17 +129,8 @@ def trust_authority(home: Home, pem: bytes) -> None:
 
 def _save(home: Home, policy: Policy) -> None:
     """Put a policy in the place of the home's old one, and return when it is on the disk."""
-    place = home.folder / "policy.json"
-    part = place.with_suffix(".part")
     try:
-        part.unlink(missing_ok=True)  # what a crash left
-        write_private(part, policy.to_json())
-        part.replace(place)
-        folder = os.open(home.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_private(home.folder / "policy.json", policy.to_json())
     except OSError as error:
         raise ConfigurationError(
             "E-HOME-POLICY",

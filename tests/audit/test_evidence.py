@@ -21,6 +21,7 @@ from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
 from radiomicnet_md_audit.cosignature import Cosigner, cosign, with_line
 from radiomicnet_md_audit.errors import ExitCode
 from radiomicnet_md_audit.evidence import WITNESSED, Evidence
+from radiomicnet_md_audit.keychange import Role
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.policy import Policy, Span
 from radiomicnet_md_audit.stored import verify_ledger
@@ -112,6 +113,7 @@ def test_others_are_counted_and_do_not_count(seen: Witnessed) -> None:
     assert report.ok
     assert claim(report).ok is None
     assert claim(report).text.endswith(" Checkpoints that nobody named vouches for agree: 3, up to 4.")
+    assert claim(seen.report(seen.outside.read())) == claim(report)  # a copy says nothing more
 
 
 def test_the_log_may_go_on_and_a_crash_may_leave_half_a_line(seen: Witnessed) -> None:
@@ -131,6 +133,25 @@ def test_one_of_the_logs_signatures_is_enough(tmp_path: Path) -> None:
     parsed = note.parse(site.note(2))
     site.say(cosigned(str(note.Note(parsed.text, parsed.signatures[:1]))))
     assert claim(site.report()).ok is True
+
+
+def test_statements_count_by_the_keys_of_their_size(seen: Witnessed) -> None:
+    """A witness has seen the log before and after its key was changed."""
+    seen.say(cosigned(seen.note(6)))
+    with seen.open() as ledger:
+        ledger.change_key(Role.LOG, other := sign.from_seed(bytes([41]) * 32), 4)
+        seen.append(ledger, 2)
+        seen.changed = ledger.declared
+    seen.log = other
+    seen.say(cosigned(seen.note(9)))
+    report = seen.report()
+    assert report.ok
+    assert claim(report).text.endswith("saw 9 entries of 9, in this history.")
+    stolen = checkpoint.issue(
+        checkpoint.parse_unverified(seen.note(8))[0], LogKeys(sign.from_seed(bytes([12]) * 32)), 0
+    )
+    seen.say(cosigned(stolen))
+    assert codes(seen.report()) == {"E-CHECKPOINT-UNSIGNED"}
 
 
 # ------------------------------------------------------------------------------------- what does not verify
