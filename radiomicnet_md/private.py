@@ -1,11 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private file can be read by its owner alone from the moment it exists, and is written whole or not at all.
-
-Rules of this module:
-
-- :func:`write_private` makes a new file, never over another one. :func:`replace_private` puts one in the place of an
-  old one; a crash leaves the one or the other.
-"""
+"""A private file can be read by its owner alone from the moment it exists, and is whole or is not there."""
 
 from __future__ import annotations
 
@@ -23,13 +17,18 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def replace_private(path: Path, data: bytes) -> None:
-    """Put a file of mode 0600 in the place of another; return when it is on the disk, or raise ``OSError``."""
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)  # what a crash left
-    write_private(part, data)
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    """Put a private file in the place of another; a crash leaves the old one or the new one. ``OSError`` as above."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)  # what a crash left
+    write_private(fresh, data)
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when what was renamed or removed in a folder is on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
