@@ -13,11 +13,14 @@ Rules of this module:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from radiomicnet_md import keyring
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
 from radiomicnet_md.home import Home
 from radiomicnet_md.private import replace_private, write_private
@@ -111,9 +114,9 @@ def answered(home: Home, response: bytes) -> tuple[str, Stamp]:
 
 def trust_witness(home: Home, cosigner: Cosigner) -> None:
     """Believe this witness from now on."""
-    policy = home.policy()
-    if cosigner not in policy.witnesses:
-        _save(home, replace(policy, witnesses=(*policy.witnesses, cosigner)))
+    with _policy(home) as (place, policy):
+        if cosigner not in policy.witnesses:
+            replace_private(place, replace(policy, witnesses=(*policy.witnesses, cosigner)).to_json())
 
 
 def trust_authority(home: Home, pem: bytes) -> None:
@@ -122,15 +125,18 @@ def trust_authority(home: Home, pem: bytes) -> None:
     Raises :class:`ConfigurationError` ``E-TIMESTAMP-PIN`` for a file that pins no authority.
     """
     text = _library().Authority.from_pem(pem).to_pem()
-    policy = home.policy()
-    if text not in policy.timestamp_authorities:
-        _save(home, replace(policy, timestamp_authorities=(*policy.timestamp_authorities, text)))
+    with _policy(home) as (place, policy):
+        if text not in policy.timestamp_authorities:
+            added = (*policy.timestamp_authorities, text)
+            replace_private(place, replace(policy, timestamp_authorities=added).to_json())
 
 
-def _save(home: Home, policy: Policy) -> None:
-    """Put a policy in the place of the home's old one, and return when it is on the disk."""
+@contextmanager
+def _policy(home: Home) -> Iterator[tuple[Path, Policy]]:
+    """Give the home's policy and its place, while nobody else changes it."""
     try:
-        replace_private(home.folder / "policy.json", policy.to_json())
+        with keyring.alone(home.folder / "keys"):
+            yield home.folder / "policy.json", home.policy()
     except OSError as error:
         raise ConfigurationError(
             "E-HOME-POLICY",

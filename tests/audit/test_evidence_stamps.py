@@ -23,8 +23,8 @@ from radiomicnet_md_audit.testimony import OutsideFile, Stamping, Vouched, besid
 from radiomicnet_md_audit.verify import Claim, Report
 from tests.audit.authorities import CONFIGURATION, DAY, NOW, Made, Maker, timestamp
 from tests.audit.sites import Site
-from tests.audit.test_evidence import claim, codes, cosigned
 from tests.audit.trees import STRANGER
+from tests.audit.witnessed import claim, codes, cosigned
 
 pytestmark = pytest.mark.verifies("SRS-LOG-017")
 

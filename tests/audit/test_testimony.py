@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,20 @@ def test_writers_take_turns(file: OutsideFile) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda index: file.append(Vouched(NOTES[index % 4])), range(80)))
     assert sorted(testimony.split(file.read())) == sorted(line[:-1] for line in LINES * 20)
+
+
+def test_a_writer_waits_for_the_one_before_it(file: OutsideFile) -> None:
+    file.append(Vouched(NOTES[0]))
+    with file.path.open("ab") as other, ThreadPoolExecutor(1) as thread:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = thread.submit(file.append, Vouched(NOTES[2]))
+        other.write(LINES[1])
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+        other.flush()
+        fcntl.flock(other, fcntl.LOCK_UN)
+        waiting.result(timeout=30)
+    assert file.read() == LINES[0] + LINES[1] + LINES[2]
 
 
 def test_a_file_that_cannot_be_used_says_so(file: OutsideFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
