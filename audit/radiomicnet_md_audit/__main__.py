@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
     try:
         policy = policies.parse(_read(Path.read_bytes, options.policy))
         anchor = None if options.anchor is None else _read(anchors.mapped, options.anchor)
-        report = verify_bundle(options.bundle, policy, anchor, signatures=not options.structure)
+        outside = b"" if options.outside is None else _read(Path.read_bytes, options.outside)
+        report = verify_bundle(options.bundle, policy, anchor, signatures=not options.structure, outside=outside)
     except Problem as problem:
         _print_problem(problem, as_json=options.json)
         return problem.exit_code
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `audit export` wrote")
     verify.add_argument("--policy", type=Path, required=True, metavar="FILE", help="whom you trust")
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy of the log's anchor, from elsewhere")
+    verify.add_argument("--outside", type=Path, metavar="FILE", help="what others said of the log, kept elsewhere")
     verify.add_argument(
         "--structure", action="store_true", help="leave signatures and anchor out: quicker, and never a verification"
     )
@@ -66,7 +68,7 @@ def _read(how: Callable[[Path], _Read], path: Path) -> _Read:
         raise BundleError(
             "E-FILE-MISSING",
             f"A file named on the command line cannot be read ({error.strerror}).",
-            remedy="Check the path after --policy or --anchor.",
+            remedy="Check the path after --policy, --anchor or --outside.",
         ) from None
 
 

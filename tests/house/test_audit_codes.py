@@ -15,6 +15,7 @@ from radiomicnet_md_audit.errors import ExitCode
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "audit" / "radiomicnet_md_audit").rglob("*.py"))
 CODE = re.compile(r"E(?:-[A-Z0-9]+)+")
+WORD = re.compile(r"[A-Z]+")
 EXITS = {
     "BundleError": ExitCode.USAGE,
     "BusyError": ExitCode.RETRY,
@@ -29,15 +30,21 @@ def texts(node: ast.AST) -> Iterator[str]:
 
 
 def completed(tree: ast.Module) -> Iterator[str]:
-    """The codes of functions that are given the end of one: ``f"E-X-{what}"``, with each ``what`` of a call."""
+    """The codes that are put together: ``f"E-X-{what}"``, ``f"E-{one.code}-X"``, with each ``what`` of a call."""
+    calls = [call for call in ast.walk(tree) if isinstance(call, ast.Call) and call.args]
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef):
             continue
         for made in ast.walk(function):
-            if isinstance(made, ast.JoinedStr) and str(getattr(made.values[0], "value", "")).startswith("E-"):
-                calls = [call for call in ast.walk(tree) if isinstance(call, ast.Call)]
-                named = [call for call in calls if getattr(call.func, "id", None) == function.name]
-                yield from (made.values[0].value + call.args[0].value for call in named)  # type: ignore[attr-defined]
+            if not isinstance(made, ast.JoinedStr) or not str(getattr(made.values[0], "value", "")).startswith("E-"):
+                continue
+            head, *rest = (part.value if isinstance(part, ast.Constant) else None for part in made.values)
+            if rest == [None]:
+                named = [call.args[0] for call in calls if getattr(call.func, "id", None) == function.name]
+                yield from (f"{head}{one.value}" for one in named if isinstance(one, ast.Constant))
+            else:
+                words = [argument for call in calls for argument in call.args if isinstance(argument, ast.Constant)]
+                yield from (f"{head}{one.value}{rest[1]}" for one in words if WORD.fullmatch(str(one.value)))
 
 
 def of_source() -> set[str]:
