@@ -25,6 +25,7 @@ from radiomicnet_md.engine.release import Release, default_folder, open_release,
 from radiomicnet_md.engine.state import Event, State, after, may_decide
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError, Problem
 from radiomicnet_md.home import Home, open_home, revoked_list
+from radiomicnet_md.privacy import erasure
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.segment import Engine
@@ -36,13 +37,14 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     """The desk of a home, ready or barred, for as long as it is needed.
 
     Raises :class:`ConfigurationError` when home, keys or log cannot be used, and whatever keeps the log from
-    saying which of the attempts that a crash left behind it holds.
+    saying which of the attempts that a crash left behind it holds. An erasure that a crash interrupted is finished.
     """
     home = open_home(settings.home)
     use_private_cache()
     passphrase = home.passphrase()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
         shelf.settle(home.folder, lambda record_id: is_recorded(ledger, record_id))
+        erasure.finish(home, ledger)
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
 
 

@@ -10,7 +10,8 @@ Rules of this module:
 - A staging folder is locked while its process lives, so that nobody settles the work of another. It is made
   and locked, or settled, under one lock of the whole home, so that nobody meets a folder before its lock.
 - What lies in ``staging`` and is no folder was not put there by this device, and is left alone.
-- Salts of identity commitments are kept sealed, in the vault, bound to their record.
+- What identifies a person waits sealed, as the ``vault`` keeps it. While a living process has staged anything, nothing
+  in the home is erased.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.errors import ConfigurationError, IntegrityError
+from radiomicnet_md import vault
+from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.home import write_private
-from radiomicnet_md_audit import seal
 
-_SALT = "salt"
+_SALT = "salt"  # as versions up to 0.3 staged it
+_IDENTITY = "identity-"  # then the name of the person's folder
 _LOCK = "staging.lock"  # beside the folder, for everything inside it is taken for an attempt
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -44,6 +46,7 @@ class Staged:
     home: Path
     record_id: str
     lock: int  # descriptor of the staging folder, locked
+    sharing: int  # descriptor that keeps erasures away
 
     @property
     def folder(self) -> Path:
@@ -56,9 +59,10 @@ class Staged:
         self._write(digest, data)
         return digest
 
-    def keep_salt(self, salt: bytes, vault_key: bytes) -> None:
-        """Put the salt of this record's commitments aside, sealed."""
-        self._write(_SALT, seal.close(vault_key, salt, self.record_id.encode()))
+    def keep_identity(self, salt: bytes, values: Mapping[str, str], vault_key: bytes) -> None:
+        """Put the salt of this record's commitments, and what they commit to, aside for the vault, sealed."""
+        folder, blob = vault.shut(self.home, self.folder, self.record_id, salt, values, vault_key)
+        self._write(f"{_IDENTITY}{folder}", blob)
 
     def publish(self) -> None:
         """Move everything to its place; for a record that is in the log.
@@ -68,16 +72,17 @@ class Staged:
         try:
             publish(self.home, self.record_id)
         finally:
-            os.close(self.lock)
+            self.leave()
 
     def discard(self) -> None:
         """Remove everything; for a record that is not in the log."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self.lock)
+        self.leave()
 
     def leave(self) -> None:
         """Leave everything to the next opening; for a record of which nobody can say now whether it is in the log."""
         os.close(self.lock)
+        os.close(self.sharing)
 
     def _write(self, name: str, data: bytes) -> None:
         path = self.folder / name
@@ -86,17 +91,22 @@ class Staged:
         try:
             write_private(path, data)
         except OSError as error:
-            raise _full(error) from error
+            raise vault.cannot_take(error) from error
 
 
 def stage(home: Path, record_id: str) -> Staged:
     """An empty, locked staging folder; :class:`ConfigurationError` ``E-HOME-WRITE`` where none can be made."""
     folder = home / "staging" / record_id
-    with _alone(home):
-        folder.mkdir(mode=0o700)
-        lock = os.open(folder, _FOLDER)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return Staged(home, record_id, lock)
+    sharing = vault.share(home)
+    try:
+        with _alone(home):
+            folder.mkdir(mode=0o700)
+            lock = os.open(folder, _FOLDER)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(sharing)
+        raise
+    return Staged(home, record_id, lock, sharing)
 
 
 def publish(home: Path, record_id: str) -> None:
@@ -104,12 +114,12 @@ def publish(home: Path, record_id: str) -> None:
     folder = home / "staging" / record_id
     try:
         for path in sorted(folder.iterdir()):
-            target = home / "vault" / record_id if path.name == _SALT else artefact(home, path.name)
+            target = _place(home, record_id, path.name)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             path.replace(target)
         folder.rmdir()
     except OSError as error:
-        raise _full(error) from error
+        raise vault.cannot_take(error) from error
 
 
 def settle(home: Path, recorded: Callable[[str], bool]) -> None:
@@ -165,6 +175,15 @@ def array_from(data: bytes) -> NDArray[Any]:
     return np.frombuffer(samples, dtype=np.dtype(kind)).reshape([int(extent) for extent in shape]).copy()
 
 
+def _place(home: Path, record_id: str, name: str) -> Path:
+    """Where a staged file belongs."""
+    if name == _SALT:
+        return vault.place(home, None, record_id)
+    if name.startswith(_IDENTITY):
+        return vault.place(home, name.removeprefix(_IDENTITY), record_id)
+    return artefact(home, name)
+
+
 def _left_behind(folder: Path) -> bool:
     """Whether this is a staging folder whose process is gone; for who holds the home's staging lock."""
     try:
@@ -192,12 +211,4 @@ def _alone(home: Path) -> Iterator[None]:
         finally:
             os.close(lock)
     except OSError as error:
-        raise _full(error) from error
-
-
-def _full(error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        "E-HOME-WRITE",
-        f"The home cannot take the files of a record: {error.strerror}.",
-        remedy="Free space on the disk of the home, and check that this user may write there.",
-    )
+        raise vault.cannot_take(error) from error

@@ -25,6 +25,8 @@ GENESIS = "urn:radiomicnet-md:genesis:1"
 REPLAY = "urn:radiomicnet-md:replay:1"
 EXPORT = "urn:radiomicnet-md:export:1"
 KEY_EVENT = "urn:radiomicnet-md:key-event:1"
+HOLD = "urn:radiomicnet-md:hold:1"
+ERASURE = "urn:radiomicnet-md:erasure:1"
 
 # A request ends with one of these; an ERROR ends an attempt, and another may follow.
 TERMINAL_STATES = ("RESULT", "REFUSED")

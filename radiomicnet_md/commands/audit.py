@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radiomicnet_md.commands import witness
+from radiomicnet_md.commands import erase, hold, witness
 from radiomicnet_md.commands.call import Call, printable
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
 
 if TYPE_CHECKING:
     from radiomicnet_md.home import Home
     from radiomicnet_md_audit.ledger import Ledger
+    from radiomicnet_md_audit.statement import Statement
 
 _FORMS = ("csv", "jsonl", "fhir", "dicom")
 _SHOWN = {True: "yes", False: "NO ", None: "–  "}  # None: not checked
@@ -28,6 +29,7 @@ examples:
   radiomicnet-md audit export bundle        then, anywhere: python -m radiomicnet_md_audit verify bundle --policy …
   radiomicnet-md audit report --form csv --out records.csv
   radiomicnet-md audit replay 3kq8 --input scan.dcm
+  radiomicnet-md audit erase 3kq8 --reason "request 12 of 2026"   (the person, with all their records)
 """
 
 
@@ -37,6 +39,7 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     verbs = parser.add_subparsers(dest="audit_verb", required=True, metavar="VERB", parser_class=type(parser))
     listing = verbs.add_parser("list", parents=[shared], help="a line a decision")
     listing.add_argument("--all", action="store_true", help="also genesis, replays and exports")
+    erase.patient(listing)
     showing = verbs.add_parser("show", parents=[shared], help="one record, proven and explained")
     showing.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     verifying = verbs.add_parser("verify", parents=[shared], help="every signature, hash and proof of the log")
@@ -49,52 +52,66 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     replaying = verbs.add_parser("replay", parents=[shared], help="decide a recorded case again and compare")
     replaying.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     replaying.add_argument("--input", metavar="FILE", help="the input; without it, the samples kept with the record")
+    erase.arguments(verbs.add_parser("erase", parents=[shared], help="erase a person, or everyone of long ago"))
+    hold.arguments(verbs.add_parser("hold", help="legal holds: what must not be erased"), shared)
     witness.arguments(verbs.add_parser("witness", help="cosign other logs, or have this one cosigned"), shared)
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of the log."""
     verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "report": _report, "replay": _replay}
-    return (verbs | {"witness": witness.run})[call.given.audit_verb](call)
+    return (verbs | {"erase": erase.run, "hold": hold.run, "witness": witness.run})[call.given.audit_verb](call)
 
 
 def _list(call: Call) -> int:
+    from radiomicnet_md.privacy.erasure import erased
     from radiomicnet_md_audit.statement import DECISION
 
-    with _reading(call) as (_, ledger):
+    with _reading(call) as (home, ledger):
+        chosen, past = erase.chosen(call, home, ledger), erased(ledger)
         for entry in ledger.entries():
             record = ledger.read(entry)
+            if chosen is not None and record.record_id not in chosen:
+                continue
             if record.predicate_type == DECISION or call.given.all:
                 kind = record.predicate_type.split(":")[-2]
-                _list_line(call, entry.index, kind, record.log.time_utc, record.predicate)
+                gone = past[record.record_id].record_id if record.record_id in past else None
+                _list_line(call, entry.index, kind, record, gone)
     return ExitCode.OK
 
 
-def _list_line(call: Call, index: int, kind: str, time: str, predicate: Mapping[str, Any]) -> None:
+def _list_line(call: Call, index: int, kind: str, record: Statement, gone: str | None) -> None:
+    predicate: Mapping[str, Any] = record.predicate
     line = {
         "record_id": predicate["record_id"],
         "log_index": index,
-        "time": time,
+        "time": record.log.time_utc,
         "kind": kind,
         "state": predicate.get("state"),
         "input_sha256": (predicate.get("input") or {}).get("file_sha256"),
         "mask_sha256": (predicate.get("outputs") or {}).get("mask_sha256"),
+        "erased": gone,
     }
     said = (predicate.get("reason") or {}).get("code") or predicate.get("verdict") or ""
-    call.console.emit(line, f"{index:>5}  {time[:19]}Z  {predicate['record_id']}  {line['state'] or kind:<8}  {said}")
+    state = f"{line['state'] or kind:<8}  {'erased  ' if gone else ''}{said}"
+    call.console.emit(line, f"{index:>5}  {record.log.time_utc[:19]}Z  {predicate['record_id']}  {state}")
 
 
 def _show(call: Call) -> int:
     from radiomicnet_md import shelf
+    from radiomicnet_md.privacy import erasure
     from radiomicnet_md.review import proven, text
     from radiomicnet_md_audit.statement import DECISION
 
     with _reading(call) as (home, ledger):
         entry = ledger.find(call.given.id)
-        claims = shelf.claims(home.folder, ledger.read(entry).predicate)
+        said = ledger.read(entry)
+        past = erasure.erased(ledger).get(said.record_id)
+        claims = erasure.claims(past) if past else shelf.claims(home.folder, said.predicate)
         statement, proof = proven.prove(ledger, entry, claims)
     if call.console.as_json:
-        call.console.emit({"log_index": proof.index, "statement": statement}, "")
+        gone = past and past.record_id
+        call.console.emit({"log_index": proof.index, "erased": gone, "statement": statement}, "")
     elif statement["predicateType"] == DECISION:
         call.console.page(text.show(statement, proof, colour=call.console.colour))
     else:
