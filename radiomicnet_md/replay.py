@@ -31,7 +31,7 @@ from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.errors import ExitCode, InputError, Problem, UsageError
 from radiomicnet_md.image import Image, Origin
-from radiomicnet_md.privacy import erasure
+from radiomicnet_md.privacy.history import erased
 from radiomicnet_md_audit.statement import DECISION, REPLAY, build
 
 TOLERANCE = 1e-12  # relative, for the floats that are not part of the decision
@@ -164,7 +164,7 @@ def _decide_again(original: Mapping[str, Any], desk: Desk, source: Path | None) 
 def _kept_image(original: Mapping[str, Any], desk: Desk) -> Image:
     """The image as it was decoded, from the samples kept with the record."""
     about = original["input"] or {}
-    past = erasure.erased(desk.ledger).get(original["record_id"])
+    past = erased(desk.ledger).get(original["record_id"])
     if past is not None:
         raise _InputMissingError(f"The samples were erased (record {past.record_id}); give the file with --input.")
     data = shelf.fetch(desk.home.folder, about["pixels_sha256"]) if "pixels_sha256" in about else None

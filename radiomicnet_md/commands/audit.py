@@ -64,7 +64,7 @@ def run(call: Call) -> int:
 
 
 def _list(call: Call) -> int:
-    from radiomicnet_md.privacy.erasure import erased
+    from radiomicnet_md.privacy.history import erased
     from radiomicnet_md_audit.statement import DECISION
 
     with _reading(call) as (home, ledger):
@@ -99,15 +99,15 @@ def _list_line(call: Call, index: int, kind: str, record: Statement, gone: str |
 
 def _show(call: Call) -> int:
     from radiomicnet_md import shelf
-    from radiomicnet_md.privacy import erasure
+    from radiomicnet_md.privacy.history import erased
     from radiomicnet_md.review import proven, text
     from radiomicnet_md_audit.statement import DECISION
 
     with _reading(call) as (home, ledger):
         entry = ledger.find(call.given.id)
         said = ledger.read(entry)
-        past = erasure.erased(ledger).get(said.record_id)
-        claims = erasure.claims(past) if past else shelf.claims(home.folder, said.predicate)
+        past = erased(ledger).get(said.record_id)
+        claims = past.claims() if past else shelf.claims(home.folder, said.predicate)
         statement, proof = proven.prove(ledger, entry, claims)
     if call.console.as_json:
         gone = past and past.record_id

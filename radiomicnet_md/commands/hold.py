@@ -59,11 +59,11 @@ def _release(call: Call) -> int:
 
 def _list(call: Call) -> int:
     from radiomicnet_md.home import open_home
-    from radiomicnet_md.privacy import holds
+    from radiomicnet_md.privacy.history import standing
 
     settings = call.settings()
     with open_home(settings.home).reading_ledger(settings.audit_db) as ledger:
-        for hold in holds.standing(ledger):
+        for hold in standing(ledger):
             line = {
                 "hold": hold.id,
                 "subject": hold.subject,

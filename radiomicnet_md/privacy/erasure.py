@@ -27,6 +27,7 @@ from radiomicnet_md.desk import is_recorded, new_id
 from radiomicnet_md.errors import IntegrityError, UsageError
 from radiomicnet_md.home import Home, open_home, write_private
 from radiomicnet_md.privacy import holds, people
+from radiomicnet_md.privacy.history import erased
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.vault import Subject
 from radiomicnet_md_audit import canonical, dsse, statement
@@ -50,14 +51,6 @@ class Erased:
     records: tuple[str, ...]
     removed: int  # artefacts
     kept: int  # artefacts that somebody else's record names too
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """When a decision was erased, and by which record."""
-
-    record_id: str
-    time_utc: str
 
 
 @contextmanager
@@ -119,21 +112,6 @@ def finish(home: Home, ledger: Ledger) -> None:
     if _mark(home.folder).exists():
         with vault.alone(home.folder):
             _finish(home.folder, ledger)
-
-
-def erased(ledger: Ledger) -> dict[str, Past]:
-    """Every decision that was erased, by its record id."""
-    return {
-        record_id: Past(said.record_id, said.log.time_utc)
-        for said in holds.statements(ledger, ERASURE)
-        for record_id in _texts(said.predicate, "records")
-    }
-
-
-def claims(past: Past) -> list[str]:
-    """What a page about an erased decision says of it."""
-    gone = "samples, mask, contributions and the values behind the commitments are not kept any more"
-    return [f"erased on {past.time_utc[:10]} by record {past.record_id}: {gone}"]
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""While a legal hold stands, nothing it covers is erased; which holds stand is read from the log alone.
+"""While a legal hold stands, nothing it covers is erased.
 
 Rules of this module:
 
-- Placing and releasing are records (``hold:1``). The id of the record that places a hold is the id of the hold.
+- Placing and releasing are records (``hold:1``). The id of the record that places a hold is the id of the hold. Which
+  stand, the log alone says (``history``).
 - A hold covers one person, by the random id of the subject, or everything. It names nobody.
 - Several may cover the same; each has to be released by itself.
 - A hold is not placed while an erasure is under way, nor the other way round.
@@ -14,19 +15,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from radiomicnet_md import vault
 from radiomicnet_md.desk import new_id
 from radiomicnet_md.errors import UsageError
+from radiomicnet_md.privacy.history import standing
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.vault import Subject
 from radiomicnet_md_audit.statement import HOLD, build
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Ledger, Receipt
-    from radiomicnet_md_audit.statement import Statement
 
 LONGEST_REASON = 1000  # characters
 
@@ -37,21 +37,6 @@ _SHORTEST_PART = 3  # characters: a shorter part of a name is also a part of man
 
 class HeldError(UsageError):
     """A legal hold covers what should be erased."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold that stands."""
-
-    id: str  # of the record that placed it
-    subject: str | None  # the id of the person it covers, None for everything
-    why: str
-    time_utc: str
-    operator: str
-
-    def covers(self, subject: str) -> bool:
-        """Whether it forbids to erase this subject."""
-        return self.subject in (None, subject)
 
 
 def place(keeper: Keeper, subject: Subject | None, why: str) -> Receipt:
@@ -88,19 +73,6 @@ def release(keeper: Keeper, prefix: str, why: str) -> Receipt:
         return _append(keeper, ("hold", hold), {"action": "release", "hold": hold, "why": why})
 
 
-def standing(ledger: Ledger) -> list[Hold]:
-    """The holds that were placed and not released, in the order of the log."""
-    holds: dict[str, Hold] = {}
-    for said in statements(ledger, HOLD):
-        about: dict[str, Any] = said.predicate
-        if about["action"] == "place":
-            hold = Hold(said.record_id, about["subject"], about["why"], said.log.time_utc, about["operator"])
-            holds[hold.id] = hold
-        else:
-            holds.pop(about["hold"], None)
-    return list(holds.values())
-
-
 def refuse_held(ledger: Ledger, subject: str) -> None:
     """Raise :class:`HeldError` ``E-HOLD`` where a standing hold covers the subject."""
     covering = [hold.id for hold in standing(ledger) if hold.covers(subject)]
@@ -135,14 +107,6 @@ def checked_reason(keeper: Keeper, subjects: Sequence[Subject], why: str) -> str
                     remedy="Refer to the request by a number of your own, not to the person.",
                 )
     return why
-
-
-def statements(ledger: Ledger, kind: str) -> Iterable[Statement]:
-    """The verified records of one predicate type, in the order of the log."""
-    for entry in ledger.entries():
-        said = ledger.read(entry)
-        if said.predicate_type == kind:
-            yield said
 
 
 def _names(why: str, values: Iterable[str]) -> bool:
