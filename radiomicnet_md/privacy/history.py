@@ -73,7 +73,4 @@ def standing(ledger: Ledger) -> list[Hold]:
 
 def _statements(ledger: Ledger, kind: str) -> Iterator[Statement]:
     """The verified records of one predicate type, in the order of the log."""
-    for entry in ledger.entries():
-        said = ledger.read(entry)
-        if said.predicate_type == kind:
-            yield said
+    return map(ledger.read, ledger.events(kind))
