@@ -26,6 +26,7 @@ from radiomicnet_md.engine.state import Event, State, after, may_decide
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError, Problem
 from radiomicnet_md.home import Home, open_home, revoked_list
 from radiomicnet_md.privacy import erasure
+from radiomicnet_md.privacy.people import Keeper
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.segment import Engine
@@ -46,6 +47,25 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
         shelf.settle(home.folder, lambda record_id: is_recorded(ledger, record_id))
         erasure.finish(home, ledger)
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
+
+
+@contextmanager
+def open_keeper(settings: Settings) -> Iterator[Keeper]:
+    """A home with its log and the key of its vault, to look up people, hold and erase; it decides nothing.
+
+    Raises as :func:`open_desk`.
+    """
+    home = open_home(settings.home)
+    passphrase = home.passphrase()
+    with home.writing_ledger(passphrase, settings.audit_db) as ledger:
+        erasure.finish(home, ledger)
+        yield Keeper(
+            home,
+            ledger,
+            home.vault_key(passphrase),
+            settings.account,
+            lambda: shelf.settle(home.folder, lambda record_id: is_recorded(ledger, record_id)),
+        )
 
 
 def refusal(settings: Settings) -> Problem | None:

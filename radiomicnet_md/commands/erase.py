@@ -35,12 +35,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(call: Call) -> int:
     """Erase, and say what went."""
+    from radiomicnet_md.opening import open_keeper
     from radiomicnet_md.privacy import erasure
 
     given = call.given
     one_of(call, given.older_than is not None, "--older-than DAYS")
     count = held = 0
-    with erasure.keeper(call.settings()) as keeper:
+    with open_keeper(call.settings()) as keeper:
         if given.older_than is None:
             found: Iterable[Erased | None] = (
                 one for subject in subjects(call, keeper) for one in erasure.erase(keeper, subject, given.reason)
@@ -109,7 +110,8 @@ def chosen(call: Call, home: Home, ledger: Ledger) -> set[str] | None:
         return None
     from radiomicnet_md.privacy import people
 
-    keeper = people.Keeper(home, ledger, home.vault_key(home.passphrase()), call.settings().account)
+    vault_key = home.vault_key(home.passphrase())
+    keeper = people.Keeper(home, ledger, vault_key, call.settings().account, lambda: None)
     found = people.of_patient(keeper, call.given.patient_id, call.given.issuer)
     return {record_id for subject in found for record_id in people.opened(keeper, subject)}
 

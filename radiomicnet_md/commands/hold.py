@@ -33,11 +33,12 @@ def run(call: Call) -> int:
 
 
 def _place(call: Call) -> int:
-    from radiomicnet_md.privacy import erasure, holds
+    from radiomicnet_md.opening import open_keeper
+    from radiomicnet_md.privacy import holds
 
     given = call.given
     erase.one_of(call, given.all, "--all")
-    with erasure.keeper(call.settings()) as keeper:
+    with open_keeper(call.settings()) as keeper:
         covered: list[Subject | None] = [None] if given.all else [*erase.subjects(call, keeper)]
         for subject in covered:
             receipt = holds.place(keeper, subject, given.reason)
@@ -48,9 +49,10 @@ def _place(call: Call) -> int:
 
 
 def _release(call: Call) -> int:
-    from radiomicnet_md.privacy import erasure, holds
+    from radiomicnet_md.opening import open_keeper
+    from radiomicnet_md.privacy import holds
 
-    with erasure.keeper(call.settings()) as keeper:
+    with open_keeper(call.settings()) as keeper:
         receipt = holds.release(keeper, call.given.hold, call.given.reason)
     line = {"record_id": receipt.record_id, "log_index": receipt.index}
     call.console.emit(line, f"released; record {receipt.record_id} at {receipt.index} in the log")

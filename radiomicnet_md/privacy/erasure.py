@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from radiomicnet_md import shelf, vault
 from radiomicnet_md.desk import is_recorded, new_id
 from radiomicnet_md.errors import IntegrityError, UsageError
-from radiomicnet_md.home import Home, open_home, write_private
+from radiomicnet_md.home import Home, write_private
 from radiomicnet_md.privacy import holds, people
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md.privacy.people import Keeper
@@ -34,8 +34,8 @@ from radiomicnet_md_audit import canonical, dsse, statement
 from radiomicnet_md_audit.statement import DECISION, ERASURE, build
 
 if TYPE_CHECKING:
-    from radiomicnet_md.config import Settings
-    from radiomicnet_md_audit.ledger import Ledger, Receipt
+    from radiomicnet_md_audit.appending import Receipt
+    from radiomicnet_md_audit.ledger import Ledger
 
 _MARK = "erasing"
 _MOST_BYTES = 40_000  # of lists in one record: an entry of the log holds 65,535 bytes of envelope, a third of it base64
@@ -51,19 +51,6 @@ class Erased:
     records: tuple[str, ...]
     removed: int  # artefacts
     kept: int  # artefacts that somebody else's record names too
-
-
-@contextmanager
-def keeper(settings: Settings) -> Iterator[Keeper]:
-    """A home with its log and the key of its vault, opened to erase and to hold; needs the passphrase.
-
-    Raises :class:`ConfigurationError` where home, key or log cannot be used.
-    """
-    home = open_home(settings.home)
-    passphrase = home.passphrase()
-    with home.writing_ledger(passphrase, settings.audit_db) as ledger:
-        finish(home, ledger)
-        yield Keeper(home, ledger, home.vault_key(passphrase), settings.account)
 
 
 def erase(keeper: Keeper, subject: Subject, why: str) -> list[Erased]:
@@ -118,7 +105,7 @@ def finish(home: Home, ledger: Ledger) -> None:
 def _alone(keeper: Keeper) -> Iterator[None]:
     """Alone in the home, with everything settled that a crash has left."""
     with vault.alone(keeper.home.folder):
-        shelf.settle(keeper.home.folder, lambda record_id: is_recorded(keeper.ledger, record_id))
+        keeper.settle()
         _finish(keeper.home.folder, keeper.ledger)
         yield
 

@@ -26,7 +26,8 @@ from radiomicnet_md.vault import Subject
 from radiomicnet_md_audit.statement import HOLD, build
 
 if TYPE_CHECKING:
-    from radiomicnet_md_audit.ledger import Ledger, Receipt
+    from radiomicnet_md_audit.appending import Receipt
+    from radiomicnet_md_audit.ledger import Ledger
 
 LONGEST_REASON = 1000  # characters
 

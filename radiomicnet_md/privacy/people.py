@@ -11,7 +11,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -35,12 +35,13 @@ _PATIENT, _ISSUER = "PatientID", "IssuerOfPatientID"
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Who keeps a home: its log, the key of its vault, and the account that asks."""
+    """Who keeps a home: its log, the key of its vault, the account that asks, and how what a crash left is settled."""
 
     home: Home
     ledger: Ledger
     vault_key: bytes
     operator: str
+    settle: Callable[[], None]
 
 
 def of_record(keeper: Keeper, prefix: str) -> Subject:

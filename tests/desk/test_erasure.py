@@ -17,6 +17,7 @@ from radiomicnet_md.config import Settings
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk, segment_file
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, UsageError
+from radiomicnet_md.opening import open_keeper
 from radiomicnet_md.privacy import erasure, history, people
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.replay import Verdict, replay
@@ -184,12 +185,12 @@ def test_killed_at_any_step_an_erasure_is_whole_or_undone_after_the_next_opening
         before = rest(home)
         child = os.fork()
         if child == 0:
-            with erasure.keeper(Settings(home=home)) as keeper:
+            with open_keeper(Settings(home=home)) as keeper:
                 die_before(step, home)
                 erase(keeper, mine.record_id)
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        with erasure.keeper(Settings(home=home)) as keeper:
+        with open_keeper(Settings(home=home)) as keeper:
             past = history.erased(keeper.ledger)
             assert verify_ledger(keeper.ledger, keeper.ledger.anchor_text()).ok
             everyone = [subject.records for subject in vault.subjects(home, keeper.vault_key)]
@@ -275,7 +276,7 @@ def test_cases_and_erasures_of_one_person_at_once_leave_nothing_half(desk: Desk,
             segment_file(path, busy, Target(tmp_path / "child out", str(seed), "png"))
         os._exit(0)
     erasures = 0
-    with erasure.keeper(Settings(home=desk.home.folder)) as keeper:
+    with open_keeper(Settings(home=desk.home.folder)) as keeper:
         while os.waitpid(child, os.WNOHANG) == (0, 0):
             for subject in vault.subjects(desk.home.folder, keeper.vault_key):
                 erasures += len(erasure.erase(keeper, subject, WHY))

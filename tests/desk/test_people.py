@@ -15,6 +15,7 @@ from radiomicnet_md.config import Settings
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk, segment_file
 from radiomicnet_md.errors import IntegrityError, UsageError
+from radiomicnet_md.opening import open_keeper
 from radiomicnet_md.privacy import erasure, history, holds, people
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.replay import Verdict, replay
@@ -112,7 +113,7 @@ def home_of_3(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @pytest.mark.verifies("SRS-PRV-008", "SRS-PRV-004")
 def test_a_record_of_version_3_is_found_held_and_erased(home_of_3: Path, tmp_path: Path) -> None:
     before = rest(home_of_3)
-    with erasure.keeper(Settings(home=home_of_3)) as keeper:
+    with open_keeper(Settings(home=home_of_3)) as keeper:
         (subject,) = people.of_patient(keeper, "PHANTOM-DEMONSTRATION")
         assert people.of_patient(keeper, "PHANTOM-DEMONSTRATION", "") == [subject]
         assert list(people.opened(keeper, subject)) == [subject.id] == list(subject.records)
