@@ -14,7 +14,7 @@ Rules of this module:
 - What is destroyed is overwritten, unlinked and its folder synced. A disk may keep older copies of a block (flash, copy
   on write, snapshots, backups); what is written here is sealed, and reading such a copy takes the key's file too.
 
-The layout is described in ``audit/FORMAT.md``, section 14.
+The layout is described in ``audit/FORMAT.md``, section 13.
 """
 
 from __future__ import annotations
