@@ -310,3 +310,17 @@ def test_a_defect_s_message_about_a_person_goes_no_further(
     assert (desk.home.folder / "logs" / "errors.jsonl").stat().st_size > 0
     files = everywhere(desk.home) | {"answer": repr(answer.line() | {"input": ""}).encode()}
     assert patients.found(PEOPLE["quill"], files) == []
+
+
+@pytest.mark.verifies("SRS-PRV-002")
+def test_what_a_backup_brings_back_is_erased_again(desk: Desk, keeper: Keeper, case: Case, tmp_path: Path) -> None:
+    answers, picture = [case("quill", 1), case("quill", 2)], desks.write_images(tmp_path / "in", "scan.png")[0]
+    nobody = segment_file(picture, desk, Target(tmp_path / "out", "picture"))
+    for part in ("vault", "artefacts"):
+        shutil.copytree(desk.home.folder / part, tmp_path / "backup" / part)
+    for _ in range(2):
+        (of_person,) = erase(keeper, answers[0].record_id)
+        (of_nobody,) = erase(keeper, nobody.record_id)
+        assert (len(of_person.records), of_person.removed, of_nobody.removed) == (2, 6, 3)
+        assert desks.tree(desk.home.artefacts) == {}
+        shutil.copytree(tmp_path / "backup", desk.home.folder, dirs_exist_ok=True)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import base64
+import hmac
+import json
 import os
 import shutil
 import threading
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,6 +140,26 @@ def test_a_person_s_first_two_cases_at_once_get_one_key(folder: Path, monkeypatc
     assert subject.records == (IDS[0], IDS[1])
     assert all(vault.unshut(folder, subject, record_id, KEY) for record_id in subject.records)
     assert not list((folder / "staging").iterdir())
+
+
+@pytest.mark.verifies("SRS-PRV-001")
+def test_the_vault_opens_by_what_its_description_says(folder: Path) -> None:
+    """As FORMAT.md, section 13, has it, without a line of the device."""
+
+    def unsealed(path: Path, key: bytes, context: str) -> dict[str, object]:
+        sealed = path.read_bytes()
+        plain: dict[str, object] = json.loads(AESGCM(key).decrypt(sealed[:12], sealed[12:], context.encode()))
+        return plain
+
+    subject = put(folder, IDS[0], QUILL)
+    person = '[["PatientID","QX-7731-KAPPA"],["IssuerOfPatientID","Hospital-Zeta-Nine"]]'
+    names_key = hmac.digest(KEY, b"radiomicnet-md subject names 1", "sha256")
+    name = hmac.digest(names_key, person.encode(), "sha256").hex()
+    place = folder / "vault" / "subjects" / name
+    held = unsealed(place / "key", KEY, f"radiomicnet-md subject key 1 {name}")
+    assert held == {"key": held["key"], "person": json.loads(person), "subject": subject.id}
+    blob = unsealed(place / IDS[0], bytes.fromhex(str(held["key"])), IDS[0])
+    assert blob == {"salt": SALT.hex(), "values": QUILL}
 
 
 @pytest.mark.verifies("SRS-PRV-003")
