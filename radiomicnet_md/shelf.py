@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md import vault
 from radiomicnet_md.errors import IntegrityError
-from radiomicnet_md.home import write_private
+from radiomicnet_md.private import write_private
 
 _SALT = "salt"  # as versions up to 0.3 staged it
 _IDENTITY = "identity-"  # then the name of the person's folder

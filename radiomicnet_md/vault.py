@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import cast
 
 from radiomicnet_md.errors import BusyError, ConfigurationError, IntegrityError
-from radiomicnet_md.home import write_private
+from radiomicnet_md.private import write_private
 from radiomicnet_md_audit import canonical, seal, statement
 
 WAIT_S = 10.0  # as long as the log waits for another writer

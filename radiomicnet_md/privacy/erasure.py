@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 from radiomicnet_md import shelf, vault
 from radiomicnet_md.desk import is_recorded, new_id
 from radiomicnet_md.errors import IntegrityError, UsageError
-from radiomicnet_md.home import Home, write_private
+from radiomicnet_md.home import Home
 from radiomicnet_md.privacy import holds, people
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md.privacy.people import Keeper
+from radiomicnet_md.private import write_private
 from radiomicnet_md.vault import Subject
 from radiomicnet_md_audit import canonical, dsse, statement
 from radiomicnet_md_audit.statement import DECISION, ERASURE, build

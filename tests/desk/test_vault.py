@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radiomicnet_md import home as homes
 from radiomicnet_md import shelf, vault
 from radiomicnet_md.errors import BusyError, ConfigurationError, IntegrityError
+from radiomicnet_md.private import write_private
 from radiomicnet_md.vault import Person, Subject
 from radiomicnet_md_audit import seal
 from tests import patients
@@ -242,7 +242,7 @@ def test_blobs_without_their_key_are_a_problem_and_no_traceback(folder: Path) ->
 def test_a_salt_of_an_earlier_version_is_read_where_it_lies_and_where_it_was_staged(folder: Path) -> None:
     vault.place(folder, None, IDS[0]).write_bytes(seal.close(KEY, SALT, IDS[0].encode()))
     staged = shelf.stage(folder, IDS[1])
-    homes.write_private(staged.folder / "salt", seal.close(KEY, SALT, IDS[1].encode()))
+    write_private(staged.folder / "salt", seal.close(KEY, SALT, IDS[1].encode()))
     os.close(staged.lock)
     shelf.settle(folder, lambda _: True)
     (folder / "vault" / "key").write_bytes(b"")
