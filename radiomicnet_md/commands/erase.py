@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from radiomicnet_md.vault import Subject
     from radiomicnet_md_audit.ledger import Ledger
 
+_MOST_DAYS = 36_500
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add whom to erase, and why."""
@@ -139,7 +141,6 @@ def _say(call: Call, one: Erased) -> None:
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if days < 1:
-        raise ValueError(text)
-    return days
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to {_MOST_DAYS}")
+    return int(text)

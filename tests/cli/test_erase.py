@@ -120,6 +120,7 @@ def test_a_patient_s_records_are_listed_with_the_passphrase_alone(
         ["erase", "0123", "--issuer", "A", "--reason", WHY],
         ["erase", "--older-than", "0", "--reason", WHY],
         ["erase", "--older-than", "soon", "--reason", WHY],
+        ["erase", "--older-than", "9" * 4000, "--reason", WHY],
         ["erase", "--patient-id", "4711"],
         ["erase", "zzzz", "--reason", WHY],
         ["hold", "place", "--reason", WHY],
@@ -128,7 +129,7 @@ def test_a_patient_s_records_are_listed_with_the_passphrase_alone(
         ["hold"],
         ["list", "--issuer", "A"],
     ],
-    ids=" ".join,
+    ids=lambda arguments: " ".join(arguments)[:40],
 )
 def test_what_does_not_go_together_is_said_and_changes_nothing(
     command: Command, home: Path, arguments: list[str]

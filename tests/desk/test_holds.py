@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from radiomicnet_md import vault
 from radiomicnet_md.desk import Desk
 from radiomicnet_md.errors import UsageError
 from radiomicnet_md.privacy import erasure, history, holds, people
@@ -82,3 +85,14 @@ def test_a_reason_that_names_the_person_is_refused(desk: Desk, keeper: Keeper, c
         assert caught.value.code == "E-REASON-IDENTITY"
     assert desk.ledger.size == size
     erasure.erase(keeper, subject, "a wish by letter, on 1931-04-17; Saint Wilfreda Infirmary")
+
+
+@pytest.mark.verifies("SRS-PRV-005", "SRS-PRV-003")
+def test_no_hold_is_placed_while_an_erasure_is_under_way(desk: Desk, keeper: Keeper) -> None:
+    with vault.alone(desk.home.folder):
+        thread = threading.Thread(target=holds.place, args=(keeper, None, "inquiry"))
+        thread.start()
+        thread.join(timeout=0.2)
+        assert history.standing(desk.ledger) == []
+    thread.join()
+    assert len(history.standing(desk.ledger)) == 1
