@@ -162,7 +162,10 @@ def _finish(home: Path, ledger: Ledger) -> None:
     match mark:
         case {"erasure": str(erasure), "folder": str() | None as folder} if is_recorded(ledger, erasure):
             said = ledger.read(ledger.find(erasure))
-            _remove(home, folder, _texts(said.predicate, "records"), _texts(said.predicate, "removed"))
+            removed = set(_texts(said.predicate, "removed"))
+            namers = _Namers(ledger, removed)  # a process that was open all the time may have decided since
+            namers.go_on()
+            _remove(home, folder, _texts(said.predicate, "records"), removed - namers.others({*erased(ledger)}))
         case _:
             with vault.typed():
                 vault.wipe(_mark(home))
