@@ -59,6 +59,26 @@ def test_who_was_last_seen_long_ago_goes_and_who_is_held_is_passed_over(
     assert list(erasure.erase_older(keeper, 365, WHY)) == [None]
 
 
+@pytest.mark.verifies("SRS-PRV-006", "SRS-PRV-002")
+def test_what_is_decided_while_the_old_are_erased_keeps_its_files(
+    desk: Desk, keeper: Keeper, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = {case(who, seed).record_id: seed for who, seed in (("quill", 1), ("umlaut", 2))}
+    in_a_year = clock.Instant(clock.now().utc + timedelta(days=366), 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.ledger, "_writer", replace(desk.ledger.writer, clock=lambda: in_a_year))
+        erasing = erasure.erase_older(keeper, 365, WHY)
+        first = next(erasing)
+        assert first is not None
+        (left,) = seeds.keys() - set(first.records)
+        new = case("no id", seeds[left])
+        (second,) = erasing
+    assert second is not None
+    assert (first.removed, first.kept) == (3, 0)
+    assert (second.records, second.removed, second.kept) == ((left,), 0, 3)
+    assert replay(new.record_id, desk).finding.verdict == Verdict.IDENTICAL
+
+
 @pytest.mark.verifies("SRS-PRV-007")
 def test_a_patient_s_records_are_found_by_id_and_issuer_and_proven(desk: Desk, keeper: Keeper, case: Case) -> None:
     def listed(*whom: str) -> list[str]:
