@@ -10,8 +10,8 @@ Rules of this module:
 - A staging folder is locked while its process lives, so that nobody settles the work of another. It is made
   and locked, or settled, under one lock of the whole home, so that nobody meets a folder before its lock.
 - What lies in ``staging`` and is no folder was not put there by this device, and is left alone.
-- What identifies a person waits sealed, as the ``vault`` keeps it. While a living process has staged anything, nothing
-  in the home is erased.
+- What identifies a person waits sealed, as the ``vault`` keeps it. From the first file that a process puts aside until
+  it lets go, nothing in the home is erased.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _LOCK = "staging.lock"  # beside the folder, for everything inside it is taken f
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Staged:
     """The files of one attempt, until its record decides about them."""
 
     home: Path
     record_id: str
     lock: int  # descriptor of the staging folder, locked
-    sharing: int  # descriptor that keeps erasures away
+    sharing: int | None = None  # descriptor that keeps erasures away, from the first file on
 
     @property
     def folder(self) -> Path:
@@ -55,12 +55,14 @@ class Staged:
 
     def keep(self, data: bytes) -> str:
         """Put bytes aside; returns their sha256."""
+        self._share()
         digest = hashlib.sha256(data).hexdigest()
         self._write(digest, data)
         return digest
 
     def keep_identity(self, salt: bytes, values: Mapping[str, str], vault_key: bytes) -> None:
         """Put the salt of this record's commitments, and what they commit to, aside for the vault, sealed."""
+        self._share()
         folder, blob = vault.shut(self.home, self.folder, self.record_id, salt, values, vault_key)
         self._write(f"{_IDENTITY}{folder}", blob)
 
@@ -82,7 +84,12 @@ class Staged:
     def leave(self) -> None:
         """Leave everything to the next opening; for a record of which nobody can say now whether it is in the log."""
         os.close(self.lock)
-        os.close(self.sharing)
+        if self.sharing is not None:
+            os.close(self.sharing)
+
+    def _share(self) -> None:
+        if self.sharing is None:
+            self.sharing = vault.share(self.home)
 
     def _write(self, name: str, data: bytes) -> None:
         path = self.folder / name
@@ -97,16 +104,11 @@ class Staged:
 def stage(home: Path, record_id: str) -> Staged:
     """An empty, locked staging folder; :class:`ConfigurationError` ``E-HOME-WRITE`` where none can be made."""
     folder = home / "staging" / record_id
-    sharing = vault.share(home)
-    try:
-        with _alone(home):
-            folder.mkdir(mode=0o700)
-            lock = os.open(folder, _FOLDER)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        os.close(sharing)
-        raise
-    return Staged(home, record_id, lock, sharing)
+    with _alone(home):
+        folder.mkdir(mode=0o700)
+        lock = os.open(folder, _FOLDER)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return Staged(home, record_id, lock)
 
 
 def publish(home: Path, record_id: str) -> None:
