@@ -119,6 +119,28 @@ def test_values_that_the_log_did_not_commit_to_are_no_proof(desk: Desk, keeper: 
     assert caught.value.code == "E-VAULT-DIFFERS"
 
 
+@pytest.mark.verifies("SRS-PRV-008")
+def test_whose_old_record_it_is_takes_the_issuer_where_there_is_one(desk: Desk, keeper: Keeper, case: Case) -> None:
+    record_id = case("quill", 1).record_id
+    subject = people.of_record(keeper, record_id)
+    kept = vault.unshut(desk.home.folder, subject, record_id, desk.vault_key)
+    assert kept is not None
+    vault.destroy(desk.home.folder, subject.folder, subject.records)
+    old = vault.place(desk.home.folder, None, record_id)  # as versions up to 0.3 put it
+    old.write_bytes(seal.close(desk.vault_key, kept.salt, record_id.encode()))
+    assert people.of_patient(keeper, "QX-7731-KAPPA", "Hospital-Zeta-Nine") == [vault.itself(record_id)]
+    for whom, code in (
+        (("QX-7731-KAPPA",), "E-SUBJECT-AMBIGUOUS"),
+        (("QX-7731-KAPPA", "Another-House"), "E-SUBJECT-UNKNOWN"),
+        (("QX-7731-KAPPA", ""), "E-SUBJECT-UNKNOWN"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            people.of_patient(keeper, *whom)
+        assert caught.value.code == code
+    assert erase(keeper, record_id)[0].removed == 3
+    assert not old.exists()
+
+
 @pytest.fixture
 def home_of_3(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home as version 0.3.0 left it, with one decision on an image of the computed phantom."""
