@@ -19,7 +19,7 @@ from radiomicnet_md.opening import open_keeper
 from radiomicnet_md.privacy import erasure, history, holds, people
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.replay import Verdict, replay
-from radiomicnet_md_audit import clock
+from radiomicnet_md_audit import clock, seal
 from radiomicnet_md_audit.bundle import verify_bundle
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
