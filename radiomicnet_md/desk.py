@@ -282,8 +282,8 @@ def _read(path: Path) -> io.Reading:
 def _keep(staged: shelf.Staged, attempt: Attempt, desk: Desk) -> None:
     """Stage what a replay and a reviewer need beside the record."""
     case = attempt.case
-    if case.commitments:
-        staged.keep_salt(attempt.salt, desk.vault_key)
+    if attempt.reading is not None and case.commitments:
+        staged.keep_identity(attempt.salt, attempt.reading.identity.values, desk.vault_key)
     if case.image is not None and case.decision is not None:
         staged.keep(array_bytes(case.image.pixels))
         staged.keep(array_bytes(case.decision.contributions))

@@ -28,6 +28,8 @@ from radiomicnet_md.engine.state import Event, State, after, may_decide
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError, Problem
 from radiomicnet_md.home import Home, open_home, revoked_list
 from radiomicnet_md.intent import interrupted, is_interruption
+from radiomicnet_md.privacy import erasure
+from radiomicnet_md.privacy.people import Keeper
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.segment import Engine
@@ -39,15 +41,35 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     """The desk of a home, ready or barred, for as long as it is needed.
 
     Raises :class:`ConfigurationError` when home, keys or log cannot be used, and whatever keeps the log from
-    saying which of the attempts that a crash left behind it holds, or from recording the others.
+    saying which of the attempts that a crash left behind it holds, or from recording the others. An erasure that a
+    crash interrupted is finished.
     """
     home = open_home(settings.home)
     use_private_cache()
     passphrase = home.passphrase()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
-        made = partial(maker, settings, home, None)
-        shelf.settle(home.folder, partial(_finished, ledger, made))
+        shelf.settle(home.folder, _finishing(settings, home, ledger))
+        erasure.finish(home, ledger)
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
+
+
+@contextmanager
+def open_keeper(settings: Settings) -> Iterator[Keeper]:
+    """A home with its log and the key of its vault, to look up people, hold and erase; it decides nothing.
+
+    Raises as :func:`open_desk`.
+    """
+    home = open_home(settings.home)
+    passphrase = home.passphrase()
+    with home.writing_ledger(passphrase, settings.audit_db) as ledger:
+        erasure.finish(home, ledger)
+        yield Keeper(
+            home,
+            ledger,
+            home.vault_key(passphrase),
+            settings.account,
+            partial(shelf.settle, home.folder, _finishing(settings, home, ledger)),
+        )
 
 
 def refusal(settings: Settings) -> Problem | None:
@@ -63,6 +85,11 @@ def refusal(settings: Settings) -> Problem | None:
         except (ConfigurationError, IntegrityError) as problem:
             return problem
     return engine if isinstance(engine, Problem) else None
+
+
+def _finishing(settings: Settings, home: Home, ledger: Ledger) -> Callable[[str, bytes], bool]:
+    """What settles an attempt that a crash left behind; see :func:`shelf.settle`."""
+    return partial(_finished, ledger, partial(maker, settings, home, None))
 
 
 def _finished(ledger: Ledger, made: Callable[[], Maker], record_id: str, intent: bytes) -> bool:

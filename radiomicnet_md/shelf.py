@@ -11,7 +11,8 @@ Rules of this module:
 - A staging folder is locked while its process lives, so that nobody settles the work of another. It is made
   and locked, or settled, under one lock of the whole home, so that nobody meets a folder before its lock.
 - What lies in ``staging`` and is no folder named by a record was not put there by this device, and is left alone.
-- Salts of identity commitments are kept sealed, in the vault, bound to their record.
+- What identifies a person waits sealed, as the ``vault`` keeps it. From the first file that a process puts aside until
+  it lets go, nothing in the home is erased.
 """
 
 from __future__ import annotations
@@ -29,24 +30,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.errors import ConfigurationError, IntegrityError
-from radiomicnet_md.private import write_private
-from radiomicnet_md_audit import seal
+from radiomicnet_md import vault
+from radiomicnet_md.errors import IntegrityError
+from radiomicnet_md.private import sync_folder, write_private
 from radiomicnet_md_audit.statement import RECORD_ID
 
 _INTENT = "intent"
-_SALT = "salt"
+_SALT = "salt"  # as versions up to 0.3 staged it
+_IDENTITY = "identity-"  # then the name of the person's folder
 _LOCK = "staging.lock"  # beside the folder, for everything inside it is taken for an attempt
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Staged:
     """The files of one attempt, until its record decides about them."""
 
     home: Path
     record_id: str
     lock: int  # descriptor of the staging folder, locked
+    sharing: int | None = None  # descriptor that keeps erasures away, from the first file on
 
     @property
     def folder(self) -> Path:
@@ -55,13 +58,16 @@ class Staged:
 
     def keep(self, data: bytes) -> str:
         """Put bytes aside; returns their sha256."""
+        self._share()
         digest = hashlib.sha256(data).hexdigest()
         self._write(digest, data)
         return digest
 
-    def keep_salt(self, salt: bytes, vault_key: bytes) -> None:
-        """Put the salt of this record's commitments aside, sealed."""
-        self._write(_SALT, seal.close(vault_key, salt, self.record_id.encode()))
+    def keep_identity(self, salt: bytes, values: Mapping[str, str], vault_key: bytes) -> None:
+        """Put the salt of this record's commitments, and what they commit to, aside for the vault, sealed."""
+        self._share()
+        folder, blob = vault.shut(self.home, self.folder, self.record_id, salt, values, vault_key)
+        self._write(f"{_IDENTITY}{folder}", blob)
 
     def publish(self) -> None:
         """Move everything to its place; for a record that is in the log.
@@ -71,7 +77,7 @@ class Staged:
         try:
             publish(self.home, self.record_id)
         finally:
-            os.close(self.lock)
+            self.leave()
 
     def discard(self) -> None:
         """Remove everything but the intent, which the next opening records; for a record that is not in the log."""
@@ -79,11 +85,17 @@ class Staged:
             for path in self.folder.iterdir():
                 if path.name != _INTENT:
                     path.unlink()
-        os.close(self.lock)
+        self.leave()
 
     def leave(self) -> None:
         """Leave everything to the next opening; for a record of which nobody can say now whether it is in the log."""
         os.close(self.lock)
+        if self.sharing is not None:
+            os.close(self.sharing)
+
+    def _share(self) -> None:
+        if self.sharing is None:
+            self.sharing = vault.share(self.home)
 
     def _write(self, name: str, data: bytes) -> None:
         path = self.folder / name
@@ -92,7 +104,7 @@ class Staged:
         try:
             write_private(path, data)
         except OSError as error:
-            raise _full(error) from error
+            raise vault.cannot_take(error) from error
 
 
 def stage(home: Path, record_id: str, intent: bytes) -> Staged:
@@ -108,11 +120,11 @@ def stage(home: Path, record_id: str, intent: bytes) -> Staged:
     try:
         write_private(folder / _INTENT, intent)
         os.fsync(lock)  # a file is safe when the folder that names it is, and so up to one that was there before
-        _sync(folder.parent)
+        sync_folder(folder.parent)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-        raise _full(error) from error
+        raise vault.cannot_take(error) from error
     return Staged(home, record_id, lock)
 
 
@@ -123,13 +135,13 @@ def publish(home: Path, record_id: str) -> None:
         for path in sorted(folder.iterdir()):
             if path.name == _INTENT:
                 continue
-            target = home / "vault" / record_id if path.name == _SALT else artefact(home, path.name)
+            target = _place(home, record_id, path.name)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             path.replace(target)
         (folder / _INTENT).unlink(missing_ok=True)
         folder.rmdir()
     except OSError as error:
-        raise _full(error) from error
+        raise vault.cannot_take(error) from error
 
 
 def settle(home: Path, finished: Callable[[str, bytes], bool]) -> None:
@@ -188,6 +200,15 @@ def array_from(data: bytes) -> NDArray[Any]:
     return np.frombuffer(samples, dtype=np.dtype(kind)).reshape([int(extent) for extent in shape]).copy()
 
 
+def _place(home: Path, record_id: str, name: str) -> Path:
+    """Where a staged file belongs."""
+    if name == _SALT:
+        return vault.place(home, None, record_id)
+    if name.startswith(_IDENTITY):
+        return vault.place(home, name.removeprefix(_IDENTITY), record_id)
+    return artefact(home, name)
+
+
 def _left_behind(folder: Path) -> bool:
     """Whether this is a staging folder whose process is gone; for who holds the home's staging lock."""
     try:
@@ -204,14 +225,6 @@ def _left_behind(folder: Path) -> bool:
         os.close(lock)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, _FOLDER)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Nobody else stages or settles in this home meanwhile; the disk's own errors come out typed."""
@@ -223,12 +236,4 @@ def _alone(home: Path) -> Iterator[None]:
         finally:
             os.close(lock)
     except OSError as error:
-        raise _full(error) from error
-
-
-def _full(error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        "E-HOME-WRITE",
-        f"The home cannot take the files of a record: {error.strerror}.",
-        remedy="Free space on the disk of the home, and check that this user may write there.",
-    )
+        raise vault.cannot_take(error) from error

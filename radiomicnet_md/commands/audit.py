@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from radiomicnet_md.commands import anchor, listing, witness
+from radiomicnet_md.commands import anchor, erase, hold, listing, witness
 from radiomicnet_md.commands.call import Call, printable
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
 
@@ -30,6 +30,7 @@ examples:
   radiomicnet-md audit export bundle        then, anywhere: python -m radiomicnet_md_audit verify bundle --policy …
   radiomicnet-md audit report --form csv --out records.csv
   radiomicnet-md audit replay 3kq8 --input scan.dcm
+  radiomicnet-md audit erase 3kq8 --reason "request 12 of 2026"   (the person, with all their records)
 """
 
 
@@ -56,31 +57,38 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     replaying = verbs.add_parser("replay", parents=[shared], help="decide a recorded case again and compare")
     replaying.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     replaying.add_argument("--input", metavar="FILE", help="the input; without it, the samples kept with the record")
+    erase.arguments(verbs.add_parser("erase", parents=[shared], help="erase a person, or everyone of long ago"))
+    hold.arguments(verbs.add_parser("hold", help="legal holds: what must not be erased"), shared)
     witness.arguments(verbs.add_parser("witness", help="cosign other logs' checkpoints"), shared)
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of the log."""
     verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "report": _report, "replay": _replay}
-    return (verbs | {"anchor": anchor.run, "witness": witness.run})[call.given.audit_verb](call)
+    more = {"anchor": anchor.run, "erase": erase.run, "hold": hold.run, "witness": witness.run}
+    return (verbs | more)[call.given.audit_verb](call)
 
 
 def _list(call: Call) -> int:
-    with _reading(call) as (_, ledger):
-        return listing.show(call, ledger)
+    with _reading(call) as (home, ledger):
+        return listing.show(call, home, ledger)
 
 
 def _show(call: Call) -> int:
     from radiomicnet_md import shelf
+    from radiomicnet_md.privacy.history import erased
     from radiomicnet_md.review import proven, text
     from radiomicnet_md_audit.statement import DECISION
 
     with _reading(call) as (home, ledger):
         entry = ledger.find(call.given.id)
-        claims = shelf.claims(home.folder, ledger.read(entry).predicate)
+        said = ledger.read(entry)
+        past = erased(ledger).get(said.record_id)
+        claims = past.claims() if past else shelf.claims(home.folder, said.predicate)
         statement, proof = proven.prove(ledger, entry, claims)
     if call.console.as_json:
-        call.console.emit({"log_index": proof.index, "statement": statement}, "")
+        gone = past and past.record_id
+        call.console.emit({"log_index": proof.index, "erased": gone, "statement": statement}, "")
     elif statement["predicateType"] == DECISION:
         call.console.page(text.show(statement, proof, colour=call.console.colour))
     else:

@@ -14,15 +14,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from radiomicnet_md.commands import erase
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from radiomicnet_md.home import Home
     from radiomicnet_md_audit.ledger import Ledger
     from radiomicnet_md_audit.statement import Statement
 
@@ -47,6 +49,7 @@ class Filter:
     state: str | None
     release: tuple[str, str | None] | None  # id, version
     all_kinds: bool
+    records: frozenset[str] | None = None  # ids, where a patient was named
 
     def takes(self, record: Statement) -> bool:
         """Whether this record is to be shown."""
@@ -54,6 +57,8 @@ class Filter:
 
         predicate = record.predicate
         if record.predicate_type != DECISION and not self.all_kinds:
+            return False
+        if self.records is not None and record.record_id not in self.records:
             return False
         if self.state is not None and predicate.get("state") != self.state:
             return False
@@ -82,20 +87,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--site", metavar="ORIGIN", help="refuse any log but this site's (its origin, as --json shows it)"
     )
     parser.add_argument("--last", metavar="N", type=_count, help="the newest N of them")
+    erase.patient(parser)
 
 
-def show(call: Call, ledger: Ledger) -> int:
+def show(call: Call, home: Home, ledger: Ledger) -> int:
     """List what the filters leave; raises :class:`UsageError` for a filter that makes no sense here."""
-    wanted = _filter(call.given)
+    from radiomicnet_md.privacy.history import erased
+
+    wanted = replace(_filter(call.given), records=erase.chosen(call, home, ledger))
     if call.given.site not in (None, ledger.origin):
         raise UsageError(
             "E-LIST-SITE",
             f"This log is of {ledger.origin}, not of {call.given.site}.",
             remedy="Name the site's own home with --home, or its log with --audit-db.",
         )
+    past = {of: record.record_id for of, record in erased(ledger).items()}
     shown = 0
     for index, record in _chosen(ledger, wanted, call.given.last):
-        _line(call, index, record)
+        _line(call, index, record, past.get(record.record_id))
         shown += 1
     call.console.note(f"{shown} of {ledger.size} entries" + ("; audit show ID explains one" if shown else ""))
     return ExitCode.OK
@@ -112,7 +121,7 @@ def _chosen(ledger: Ledger, wanted: Filter, last: int | None) -> Iterator[tuple[
     yield from reversed(list(islice((one for one in records if wanted.takes(one[1])), last)))
 
 
-def _line(call: Call, index: int, record: Statement) -> None:
+def _line(call: Call, index: int, record: Statement, gone: str | None) -> None:
     predicate, time = record.predicate, record.log.time_utc
     kind = record.predicate_type.split(":")[-2]
     release = _part(predicate, "release")
@@ -126,11 +135,11 @@ def _line(call: Call, index: int, record: Statement) -> None:
         "release": f"{release['id']}@{release['version']}" if release else None,
         "input_sha256": _part(predicate, "input").get("file_sha256"),
         "mask_sha256": _part(predicate, "outputs").get("mask_sha256"),
+        "erased": gone,  # the id of the record that tells of it
     }
     said = _part(predicate, "reason").get("code") or predicate.get("verdict") or ""
-    call.console.emit(
-        line, f"{index:>5}  {time[:19]}Z  {record.record_id}  {line['state'] or kind:<8}  {said}".rstrip()
-    )
+    state = f"{line['state'] or kind:<8}  {'erased  ' if gone else ''}{said}"
+    call.console.emit(line, f"{index:>5}  {time[:19]}Z  {record.record_id}  {state}".rstrip())
 
 
 def _part(predicate: dict[str, object], name: str) -> dict[str, object]:

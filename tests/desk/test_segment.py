@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from radiomicnet_md import delivery, shelf
+from radiomicnet_md import delivery, shelf, vault
 from radiomicnet_md import desk as desks_
 from radiomicnet_md.decision import Decision
 from radiomicnet_md.delivery import Target
@@ -30,7 +30,6 @@ from radiomicnet_md.errors import (
 from radiomicnet_md.image import Identity
 from radiomicnet_md.intent import new_id
 from radiomicnet_md.io import Reading
-from radiomicnet_md_audit import seal
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
@@ -289,13 +288,14 @@ def test_identities_go_no_further_than_a_commitment_that_the_vault_can_open(
     monkeypatch.setattr(desks_.io, "read", named)
     answer = segment_file(path, desk, Target(out, "scan"))
     (record,) = predicates(desk)
-    sealed = (desk.home.folder / "vault" / answer.record_id).read_bytes()
-    salt = seal.open_(desk.vault_key, sealed, answer.record_id.encode())
-    expected = hmac.new(salt, b"PatientID\x004711", hashlib.sha256).hexdigest()
+    subject = vault.subject_of(desk.home.folder, answer.record_id, desk.vault_key)
+    kept = vault.unshut(desk.home.folder, subject, answer.record_id, desk.vault_key)
+    assert kept is not None
+    expected = hmac.new(kept.salt, b"PatientID\x004711", hashlib.sha256).hexdigest()
     assert record["input"]["commitments"]["PatientID"] == expected
     everything = b"".join([*desks.tree(desk.home.folder).values(), *desks.tree(out).values()])
     assert b"Doe^Jane" not in everything
-    assert salt not in everything
+    assert kept.salt not in everything
 
 
 @pytest.mark.verifies("SRS-CLI-001", "SRS-OUT-003")
