@@ -49,7 +49,7 @@ def after(wrapped: Callable[..., Any]) -> Callable[..., Any]:
 # Where a process is killed: what is replaced, by what, and the state that the record of its attempt has at last.
 STEPS: dict[str, tuple[object, str, Callable[..., Any], str | None]] = {
     "before the intent": (shelf, "write_private", die, "ERROR"),
-    "with the intent": (shelf, "_sync", after(shelf._sync), "ERROR"),
+    "with the intent": (shelf, "sync_folder", after(shelf.sync_folder), "ERROR"),
     "before reading": (io, "read", die, "ERROR"),
     "while deciding": (desks.FakeEngine, "decide", die, "ERROR"),
     "before the record": (Ledger, "append", die, "ERROR"),
