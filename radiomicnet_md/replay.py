@@ -26,11 +26,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from radiomicnet_md import io, shelf
-from radiomicnet_md.desk import Desk, judged, new_id
+from radiomicnet_md.desk import Desk, judged
 from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.errors import ExitCode, InputError, Problem, UsageError
 from radiomicnet_md.image import Image, Origin
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md_audit.statement import DECISION, REPLAY, build
 

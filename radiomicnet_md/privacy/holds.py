@@ -18,8 +18,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from radiomicnet_md import vault
-from radiomicnet_md.desk import new_id
 from radiomicnet_md.errors import UsageError
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.privacy.history import standing
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.vault import Subject

@@ -28,6 +28,7 @@ from radiomicnet_md.errors import (
     Problem,
 )
 from radiomicnet_md.image import Identity
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.io import Reading
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.stored import verify_ledger
@@ -72,7 +73,7 @@ def test_an_accepted_case_has_a_record_outputs_and_artefacts(desk: Desk, tmp_pat
     ],
     ids=lambda failure: type(failure).__name__,
 )
-def test_an_append_that_fails_leaves_nothing(
+def test_an_append_that_fails_leaves_nothing_but_the_intent(
     desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     def fails(self: Ledger, document: dict[str, object]) -> None:
@@ -84,7 +85,8 @@ def test_an_append_that_fails_leaves_nothing(
         segment_file(path, desk, Target(out, "scan"))
     assert desks.tree(out) == {}
     assert desks.tree(desk.home.artefacts) == {}
-    assert not list((desk.home.folder / "staging").iterdir())
+    (left,) = (desk.home.folder / "staging").iterdir()
+    assert [path.name for path in left.iterdir()] == ["intent"]
 
 
 @pytest.mark.verifies("SRS-REC-001", "SRS-LOG-007")
@@ -197,7 +199,7 @@ def test_one_terminal_record_a_request(desk: Desk, tmp_path: Path, out: Path) ->
     records = predicates(desk)
     assert len({record["request_id"] for record in records}) == 2
     assert [record["record_id"] for record in records] == [first.record_id, second.record_id]
-    again = desks_.record.statement({**records[0], "record_id": desks_.new_id()} | {})
+    again = desks_.record.statement({**records[0], "record_id": new_id()} | {})
     del again["predicate"]["log"]
     with pytest.raises(Problem):
         desk.ledger.append(again)
