@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -60,8 +60,6 @@ class Filter:
             return False
         if record.predicate_type != DECISION and not self.all_kinds:
             return False
-        if self.records is not None and record.record_id not in self.records:
-            return False
         if self.state is not None and predicate.get("state") != self.state:
             return False
         if self.release is not None and not self._is_by(predicate.get("release")):
@@ -90,7 +88,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     erase.patient(parser)
     parser.add_argument("--last", metavar="N", type=_count, help="the newest N of them")
-    erase.patient(parser)
 
 
 def show(call: Call, ledger: Ledger, records: set[str] | None) -> int:
@@ -107,7 +104,6 @@ def show(call: Call, ledger: Ledger, records: set[str] | None) -> int:
             f"This log is of {ledger.origin}, not of {call.given.site}.",
             remedy="Name the site's own home with --home, or its log with --audit-db.",
         )
-    past = {of: record.record_id for of, record in erased(ledger).items()}
     shown = 0
     for index, record in _chosen(ledger, wanted, call.given.last):
         _line(call, index, record, past.get(record.record_id))
