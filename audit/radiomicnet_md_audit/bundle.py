@@ -19,6 +19,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
@@ -130,6 +131,7 @@ class _Bundle:
         self.files = Findings()
         self.leaves = bytearray()  # the leaf hashes, one after the other
         self.latest = ""
+        self.uneven = False  # whether there are more entries than checkpoints, or fewer
 
     def report(self) -> Report:
         try:
@@ -179,12 +181,16 @@ class _Bundle:
         notes = self._lines(CHECKPOINTS, manifest)
         for seen in self.walk.feed_all(self._pairs(entries, notes)):
             self.leaves += seen.task.nodes[0].hash
-        # One of the two may be longer than the other; reading both to their ends checks both digests.
-        if sum(1 for _ in entries) or sum(1 for _ in notes) or self.walk.tree.size != manifest.size:
+        for _ in chain(entries, notes):  # one of the two may be longer; reading both to their ends checks both digests
+            pass
+        if self.uneven or self.walk.tree.size != manifest.size:
             self.files.add(None, "E-BUNDLE-SIZE", "The export does not hold one entry and checkpoint for each size.")
 
     def _pairs(self, entries: Iterator[bytes], notes: Iterator[bytes]) -> Iterator[tuple[bytes, str]]:
-        for envelope, line in zip(entries, notes, strict=False):
+        for envelope, line in zip_longest(entries, notes):
+            if envelope is None or line is None:
+                self.uneven = True
+                return
             note = canonical.loads(line)
             self.latest = note if isinstance(note, str) else ""
             yield envelope, self.latest
