@@ -193,7 +193,7 @@ def no_genesis(scene: Scene, keys: str) -> None:
 def emptied(scene: Scene) -> None:
     """Remove every row."""
     with without_guards(scene) as execute:
-        for table in ("entry", "node", "checkpoint"):
+        for table in ("entry", "node", "checkpoint", "event"):
             execute(f"DELETE FROM {table}")  # noqa: S608 -- fixed names
 
 

@@ -174,20 +174,22 @@ def fill(url: str, envelopes: Sequence[bytes], notes: Sequence[str]) -> None:
     with Store.create(url) as transaction:
         for index, (envelope, note) in enumerate(zip(envelopes, notes, strict=True)):
             nodes = tree.append(merkle.leaf_hash(envelope))
-            row = _row(index, envelope)
+            row, kind = _row(index, envelope)
             again = Row(index, envelope, f"again-{index}", None, f"again-{index}", 0)
             keys = {("record", row.record_id), ("request", row.request or f"none-{index}"),
                     ("counter", f"{row.producer} {row.counter}")}  # fmt: skip
-            transaction.add(again if keys & taken else row, nodes, note)
+            transaction.add(again if keys & taken else row, kind, nodes, note)
             taken |= keys
 
 
-def _row(index: int, envelope: bytes) -> Row:
+def _row(index: int, envelope: bytes) -> tuple[Row, str | None]:
     try:
         said = _said(envelope)
     except IntegrityError:
-        return Row(index, envelope, f"none-{index}", None, f"none-{index}", 0)
-    return Row(index, envelope, said.record_id, said.terminal_request, said.log.producer, said.log.counter)
+        return Row(index, envelope, f"none-{index}", None, f"none-{index}", 0), None
+    log = said.log
+    row = Row(index, envelope, said.record_id, said.terminal_request, log.producer, log.counter)
+    return row, statement.event(said.document)
 
 
 def _said(envelope: bytes) -> statement.Statement:
