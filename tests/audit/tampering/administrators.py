@@ -15,7 +15,7 @@ from tests.audit.tampering.scene import Scene
 
 @contextmanager
 def without_guards(scene: Scene) -> Iterator[Execute]:
-    """Give a function that runs SQL past the triggers; ``?`` marks a value. The file's digest is noted anew after it."""
+    """Give a function that runs SQL past the triggers; ``?`` marks a value. The file's digest is noted anew."""
     with (_sqlite if scene.server is None else _postgresql)(scene) as execute:
         yield execute
     scene.settle()

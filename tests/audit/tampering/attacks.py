@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from radiomicnet_md_audit import canonical, dsse, statement
 from radiomicnet_md_audit.sign import SigningKey
-from tests.audit.tampering.scene import Scene
 
 Attack: TypeAlias = Callable[..., None]
 Execute: TypeAlias = Callable[..., list[tuple[Any, ...]]]

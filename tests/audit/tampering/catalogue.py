@@ -79,7 +79,7 @@ class Case:
         whole = {
             "D": self.exit != 0 and self.codes,
             "R": bool(self.refused) != (self.exit != 0 and bool(self.codes)),
-            "A": self.exit == 4 and self.fails == ["anchored"],  # noqa: PLR2004 -- of the table of exit codes
+            "A": self.exit == 4 and self.fails == ["anchored"],
             "N": self.exit == 0 and not self.codes and self.limit,
         }
         known = self.by in BY and set(self.stores) <= set(STORES) and {*self.fails, *self.unchecked} <= set(CLAIMS)

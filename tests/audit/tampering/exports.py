@@ -50,8 +50,8 @@ def resealed(scene: Scene, key: str, kind: str = bundle.MANIFEST_TYPE, **changes
     files = {}
     for path in sorted(scene.export.rglob("*")):
         if path.is_file() and path.name != "manifest.json":
-            data = path.read_bytes()
-            files[path.relative_to(scene.export).as_posix()] = bundle.Listed(hashlib.sha256(data).hexdigest(), len(data))
+            data, name = path.read_bytes(), path.relative_to(scene.export).as_posix()
+            files[name] = bundle.Listed(hashlib.sha256(data).hexdigest(), len(data))
     for path in changes.pop("listed", ()):  # type: ignore[attr-defined]
         files[path] = bundle.Listed("0" * 64, 0)
     parts = {"origin": old.origin, "size": old.size, "root": old.root, "created": old.created, "files": files}

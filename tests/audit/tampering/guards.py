@@ -52,10 +52,3 @@ def on_the_server(scene: Scene, role: str, statements: list[str]) -> None:
     with superuser(scene, role) as execute:
         for statement in statements:
             execute(statement)
-
-
-@attack
-def stronger_role(scene: Scene, grant: str) -> None:
-    """Give the device's role more rights than it needs."""
-    with superuser(scene) as execute:
-        execute(grant)

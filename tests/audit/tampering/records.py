@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the log's entries say is changed, and everything that follows from them is made anew as far as the keys go.
 
-``keys`` names those that the attacker has: ``none``, ``engine``, ``log`` or ``both``. Whoever has the log key signs every
-checkpoint anew, and writes the anchor on that machine anew too.
+``keys`` names those that the attacker has: ``none``, ``engine``, ``log`` or ``both``. Whoever has the log key signs
+every checkpoint anew, and writes the anchor on that machine anew too.
 """
 
 from __future__ import annotations
@@ -33,11 +33,6 @@ def commit(scene: Scene, envelopes: Sequence[bytes], keys: str) -> None:
         return
     scene.rewrite(envelopes, scene.issued(envelopes, scene.log_keys))
     scene.forge_anchor()
-
-
-@attack
-def left_alone(scene: Scene) -> None:
-    """Change nothing."""
 
 
 @attack

@@ -41,7 +41,7 @@ SIZE = DECISIONS + 2  # the genesis before them, the record of the export after 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a door said: its exit code, each claim by its name, the codes of findings or of the refusal, and its words."""
+    """What a door said: its exit code, each claim by name, the codes of findings or of the refusal, and its words."""
 
     exit: int
     claims: dict[str, bool | None]
