@@ -234,9 +234,10 @@ class _Bundle:
     def _head(self, manifest: Manifest) -> None:
         if manifest.root != self.walk.tree.root().hex():
             self.files.add(None, "E-BUNDLE-ROOT", "The manifest names another root than the entries have.")
-        later = self.walk.anchor_goes_on()
-        # The anchor's times and the manifest's are of one clock: what was anchored before belongs into the export.
-        if later is not None and later.time_utc <= manifest.created:
+        last, later = self.walk.anchored, self.walk.anchor_goes_on()
+        # What was anchored before the export belongs into it. An entry that is earlier than the one before it tells
+        # nothing about that: the machine's clock was set back, or another machine's is slow.
+        if last is not None and later is not None and last.time_utc <= later.time_utc <= manifest.created:
             text = "The anchor knew more entries when the export was made: the log had been set back or cut off."
             self.walk.anchoring.add(self.walk.tree.size, "E-ANCHOR-LEADS", text)
 
