@@ -26,14 +26,14 @@ import yaml
 from radiomicnet_md_audit.bundle import COMPLETE
 from radiomicnet_md_audit.errors import Problem
 from radiomicnet_md_audit.stored import AS_CLOSED
-from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED
-from tests.audit.tampering import anchors, exports, files, guards, notes, records, rows, spellings
+from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED, UNCOMPROMISED
+from tests.audit.tampering import anchors, exports, files, guards, notes, records, rotations, rows, spellings
 from tests.audit.tampering.attacks import ATTACKS
 from tests.audit.tampering.scene import Outcome, Scene
 
 FILE = Path(__file__).with_name("catalogue.yaml")
 FORMAT = Path(__file__).resolve().parents[3] / "audit" / "FORMAT.md"
-MODULES = (anchors, exports, files, guards, notes, records, rows, spellings)
+MODULES = (anchors, exports, files, guards, notes, records, rotations, rows, spellings)
 
 CLAIMS = {
     "consistent": CONSISTENT,
@@ -41,6 +41,7 @@ CLAIMS = {
     "trusted": TRUSTED,
     "file": AS_CLOSED,
     "complete": COMPLETE,
+    "uncompromised": UNCOMPROMISED,
 }
 BY = ("outsider", "administrator", "engine key", "log key", "both keys")
 STORES = ("sqlite", "postgresql", "export")
@@ -90,7 +91,8 @@ class Case:
         """Every claim that a door makes, by name, and what it must say of it."""
         if not self.report:
             return {}
-        names = ("consistent", "anchored", "trusted", "complete" if store == "export" else "file")
+        names = ["consistent", "anchored", "trusted", "complete" if store == "export" else "file"]
+        names += ["uncompromised"] if "uncompromised" in self.unchecked else []  # said only where a key was revoked
         stated: dict[str, bool | None] = dict.fromkeys(names, True)
         if store == "export" and not anchored:
             stated["anchored"] = None
