@@ -103,9 +103,7 @@ class History(RuleBasedStateMachine):
         ledger = self.writers[0]
         new = sign.from_seed(hashlib.sha256(b"%d" % next(self.numbers)).digest())
         ledger.change_key(role, new, ledger.size if feared else None)
-        self.site.engine, self.site.log = (
-            (new, self.site.log) if role is Role.ENGINE else (self.site.engine, new)
-        )
+        self.site.engine, self.site.log = (new, self.site.log) if role is Role.ENGINE else (self.site.engine, new)
         self.site.changed = ledger.declared
         self.close(0)
 
