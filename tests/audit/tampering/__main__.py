@@ -22,8 +22,8 @@ def main() -> int:
     """Run as asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=10_000, help="random honest histories (10,000)")
-    parser.add_argument("--corpus", type=int, default=6_000, help="notes and proofs for both verifiers (6,000)")
-    parser.add_argument("--bytes", type=int, default=4_000, help="changed bytes of the export of 200 records (4,000)")
+    parser.add_argument("--corpus", type=int, default=12_000, help="notes and proofs for both verifiers (12,000)")
+    parser.add_argument("--bytes", type=int, default=2_000, help="changed bytes of the export of 200 records (2,000)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is random (0)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the results as JSON")
