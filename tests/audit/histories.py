@@ -33,8 +33,8 @@ from radiomicnet_md_audit.clock import Instant
 from radiomicnet_md_audit.keychange import Role
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.store import Transaction
-from radiomicnet_md_audit.stored import verify_ledger
-from radiomicnet_md_audit.verify import UNCOMPROMISED, Report
+from radiomicnet_md_audit.stored import AS_CLOSED, verify_ledger
+from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED, Report
 from tests.audit.sites import Site
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 -- named by the kernel, not by us
@@ -183,8 +183,8 @@ class History(RuleBasedStateMachine):
             with self.site.read() as ledger:
                 for text in (self.site.anchor.read_bytes(), *self.kept):
                     last = verify_ledger(ledger, text)
-                    sure = [claim.ok for claim in last.claims if claim.name != UNCOMPROMISED]
-                    if last.findings or sure != [True] * 4:
+                    sure = {claim.name for claim in last.claims if claim.ok}
+                    if last.findings or sure != {CONSISTENT, ANCHORED, TRUSTED, AS_CLOSED}:
                         raise FalseAlarmError(last)
             History.ended += 1
         finally:

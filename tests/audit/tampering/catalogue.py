@@ -25,6 +25,7 @@ import yaml
 
 from radiomicnet_md_audit.bundle import COMPLETE
 from radiomicnet_md_audit.errors import Problem
+from radiomicnet_md_audit.evidence import STAMPED, WITNESSED
 from radiomicnet_md_audit.stored import AS_CLOSED
 from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED, UNCOMPROMISED
 from tests.audit.tampering import anchors, exports, files, guards, notes, records, rotations, rows, spellings
@@ -42,6 +43,8 @@ CLAIMS = {
     "file": AS_CLOSED,
     "complete": COMPLETE,
     "uncompromised": UNCOMPROMISED,
+    "witnessed": WITNESSED,
+    "stamped": STAMPED,
 }
 BY = ("outsider", "administrator", "engine key", "log key", "both keys")
 STORES = ("sqlite", "postgresql", "export")
@@ -87,17 +90,18 @@ class Case:
         if not (whole[self.verdict] and known and self.stores and self.does):
             raise ValueError(self.id)
 
-    def claims(self, store: str, fails: list[str], *, anchored: bool) -> dict[str, bool | None]:
-        """Every claim that a door makes, by name, and what it must say of it when these fail."""
-        names = ["consistent", "anchored", "trusted", "complete" if store == "export" else "file"]
-        names += ["uncompromised"] if "uncompromised" in self.unchecked else []  # said only where a key was revoked
-        stated: dict[str, bool | None] = dict.fromkeys(names, True)
-        if store == "export" and not anchored:
-            stated["anchored"] = None
-        if store == "postgresql":
-            stated["file"] = None
-        stated |= dict.fromkeys(self.unchecked) | dict.fromkeys(fails, False)
-        return {CLAIMS[name]: stated[name] for name in names}
+
+def stated(store: str, fails: list[str], unchecked: list[str], *, anchored: bool) -> dict[str, bool | None]:
+    """Return every claim that a door makes, by name, and what it must say of it."""
+    names = ["consistent", "anchored", "trusted", "complete" if store == "export" else "file", "witnessed", "stamped"]
+    names += ["uncompromised"] if "uncompromised" in unchecked else []  # said only where a key was revoked
+    said: dict[str, bool | None] = dict.fromkeys(names, True) | dict.fromkeys(("witnessed", "stamped"))
+    if store == "export" and not anchored:
+        said["anchored"] = None
+    if store == "postgresql":
+        said["file"] = None
+    said |= dict.fromkeys(unchecked) | dict.fromkeys(fails, False)
+    return {CLAIMS[name]: said[name] for name in names}
 
 
 def load() -> list[Case]:
@@ -123,7 +127,7 @@ def run(case: Case, store: str, scene: Scene) -> list[str]:
     wrong = _unsound(case, store, scene) if case.verdict == "A" else []
     anchored = case.anchor or case.verdict == "A"
     said = _ask(case, store, scene, anchor=anchored)
-    claims = case.claims(store, case.fails, anchored=anchored) if case.report else {}
+    claims = stated(store, case.fails, case.unchecked, anchored=anchored) if case.report else {}
     wrong += _unlike(said, case.exit, claims, case.codes)
     if case.limit is not None and case.limit not in said.words + _what_it_cannot():
         wrong.append(f"nothing says {case.limit!r}: {said.words}")
@@ -141,7 +145,8 @@ def _ask(case: Case, store: str, scene: Scene, *, anchor: bool) -> Outcome:
 
 def _unsound(case: Case, store: str, scene: Scene) -> list[str]:
     """Verify without an anchor from elsewhere: nothing must be wrong, as far as can be seen."""
-    return _unlike(_ask(case, store, scene, anchor=False), 0, case.claims(store, [], anchored=False), [])
+    claims = stated(store, [], case.unchecked, anchored=False)
+    return _unlike(_ask(case, store, scene, anchor=False), 0, claims, [])
 
 
 def _unlike(said: Outcome, code: int, claims: dict[str, bool | None], codes: list[str]) -> list[str]:
