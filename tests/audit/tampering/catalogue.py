@@ -28,13 +28,24 @@ from radiomicnet_md_audit.errors import Problem
 from radiomicnet_md_audit.evidence import STAMPED, WITNESSED
 from radiomicnet_md_audit.stored import AS_CLOSED
 from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED, UNCOMPROMISED
-from tests.audit.tampering import anchors, exports, files, guards, notes, records, rotations, rows, spellings
+from tests.audit.tampering import (
+    anchors,
+    exports,
+    files,
+    guards,
+    notes,
+    records,
+    rotations,
+    rows,
+    spellings,
+    testimonies,
+)
 from tests.audit.tampering.attacks import ATTACKS
 from tests.audit.tampering.scene import Outcome, Scene
 
 FILE = Path(__file__).with_name("catalogue.yaml")
 FORMAT = Path(__file__).resolve().parents[3] / "audit" / "FORMAT.md"
-MODULES = (anchors, exports, files, guards, notes, records, rotations, rows, spellings)
+MODULES = (anchors, exports, files, guards, notes, records, rotations, rows, spellings, testimonies)
 
 CLAIMS = {
     "consistent": CONSISTENT,
@@ -71,6 +82,7 @@ class Case:
     codes: list[str] = field(default_factory=list)
     fails: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)  # claims that are unchecked in most cases
     report: bool = True  # whether the door comes as far as claims
     refused: str | None = None
     limit: str | None = None
@@ -86,13 +98,21 @@ class Case:
             "A": self.exit == 4 and self.fails == ["anchored"],
             "N": self.exit == 0 and not self.codes and self.limit,
         }
-        known = self.by in BY and set(self.stores) <= set(STORES) and {*self.fails, *self.unchecked} <= set(CLAIMS)
+        known = (
+            self.by in BY
+            and set(self.stores) <= set(STORES)
+            and {*self.fails, *self.unchecked, *self.holds} <= set(CLAIMS)
+        )
         if not (whole[self.verdict] and known and self.stores and self.does):
             raise ValueError(self.id)
 
 
-def stated(store: str, fails: list[str], unchecked: list[str], *, anchored: bool) -> dict[str, bool | None]:
-    """Return every claim that a door makes, by name, and what it must say of it."""
+def stated(case: Case | None, store: str, *, fails: bool, anchored: bool) -> dict[str, bool | None]:
+    """Return every claim that a door makes, by name, and what it must say of it: without a case, on any sound log.
+
+    ``fails``: whether what the case says to fail does so already; ``anchored``: whether an anchor is given.
+    """
+    failing, unchecked, holds = ([], [], []) if case is None else (case.fails, case.unchecked, case.holds)
     names = ["consistent", "anchored", "trusted", "complete" if store == "export" else "file", "witnessed", "stamped"]
     names += ["uncompromised"] if "uncompromised" in unchecked else []  # said only where a key was revoked
     said: dict[str, bool | None] = dict.fromkeys(names, True) | dict.fromkeys(("witnessed", "stamped"))
@@ -100,7 +120,7 @@ def stated(store: str, fails: list[str], unchecked: list[str], *, anchored: bool
         said["anchored"] = None
     if store == "postgresql":
         said["file"] = None
-    said |= dict.fromkeys(unchecked) | dict.fromkeys(fails, False)
+    said |= dict.fromkeys(unchecked) | dict.fromkeys(holds, True) | (dict.fromkeys(failing, False) if fails else {})
     return {CLAIMS[name]: said[name] for name in names}
 
 
@@ -127,7 +147,7 @@ def run(case: Case, store: str, scene: Scene) -> list[str]:
     wrong = _unsound(case, store, scene) if case.verdict == "A" else []
     anchored = case.anchor or case.verdict == "A"
     said = _ask(case, store, scene, anchor=anchored)
-    claims = stated(store, case.fails, case.unchecked, anchored=anchored) if case.report else {}
+    claims = stated(case, store, fails=True, anchored=anchored) if case.report else {}
     wrong += _unlike(said, case.exit, claims, case.codes)
     if case.limit is not None and case.limit not in said.words + _what_it_cannot():
         wrong.append(f"nothing says {case.limit!r}: {said.words}")
@@ -145,7 +165,7 @@ def _ask(case: Case, store: str, scene: Scene, *, anchor: bool) -> Outcome:
 
 def _unsound(case: Case, store: str, scene: Scene) -> list[str]:
     """Verify without an anchor from elsewhere: nothing must be wrong, as far as can be seen."""
-    claims = stated(store, [], case.unchecked, anchored=False)
+    claims = stated(case, store, fails=False, anchored=False)
     return _unlike(_ask(case, store, scene, anchor=False), 0, claims, [])
 
 
