@@ -11,6 +11,9 @@
 #                 BENCH_FLAGS=--write also writes that page
 #   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
 #   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
+#   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
+#   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
+#                 FUZZ_FLAGS=--write also write their parts of that page
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -23,6 +26,8 @@ TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
 BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
+TAMPER_FLAGS ?=
+FUZZ_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -34,7 +39,7 @@ STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine docs clean
+.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine tamper fuzz docs clean
 
 setup: $(STAMP)
 
@@ -70,6 +75,12 @@ bench-networks: setup
 
 bench-engine: setup
 	@$(BIN)/python -P benchmarks/second_engine.py $(BENCH_FLAGS)
+
+tamper: setup
+	@$(BIN)/python -m tests.audit.tampering $(TAMPER_FLAGS)
+
+fuzz: setup
+	@$(BIN)/python -m tests.audit.fuzz $(FUZZ_FLAGS)
 
 # Beside the environment, not in it: only the peers' own process searches this folder.
 $(PEERS)/.complete: requirements/peers.txt | $(STAMP)
