@@ -3,7 +3,7 @@
 
 Rules of this module:
 
-- A file that is busy, full or read-only is a matter of time or configuration; anything else is a matter of integrity.
+- A file that is busy, full, read-only or cannot be locked is a matter of time or configuration; anything else is a matter of integrity.
 - Codes are SQLite's primary result codes, whose numbers never change (sqlite.org/rescode.html).
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from radiomicnet_md_audit.errors import BusyError, ConfigurationError, IntegrityError, Problem
 
-_PERM, _BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN = 3, 5, 6, 8, 10, 13, 14
+_PERM, _BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN, _PROTOCOL = 3, 5, 6, 8, 10, 13, 14, 15
 
 
 def problem(error: BaseException | None) -> Problem:
@@ -28,7 +28,8 @@ def problem(error: BaseException | None) -> Problem:
         _FULL: ("E-STORE-FULL", "The disk that holds the log is full.", "Free some space."),
         _READONLY: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
         _PERM: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
-        _IOERR: ("E-STORE-IO", "The disk that holds the log reports an error.", "Check the disk."),
+        _IOERR: ("E-STORE-IO", "The disk that holds the log reports an error.", "Check the disk and its space."),
+        _PROTOCOL: ("E-STORE-LOCK", "The log's locks do not work.", "Try again, and keep the log on a local disk."),
         _CANTOPEN: ("E-STORE-OPEN", "The log's file cannot be opened.", "Check the permissions."),
     }
     if code in texts:

@@ -83,7 +83,7 @@ class SQLiteStore(Store):
             engine = _engine(path, guarded=False)
             try:
                 with engine.connect() as connection:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                    _ask_for_wal(connection)
                     with _transaction(connection, "BEGIN IMMEDIATE"):
                         if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
                             raise ConfigurationError(
@@ -147,6 +147,16 @@ def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
     if guarded:
         connection.set_authorizer(_authorize)
     return connection
+
+
+def _ask_for_wal(connection: sa.Connection) -> None:
+    """Switch a new file to a write-ahead log; where that fails SQLite raises nothing and answers with another mode."""
+    if connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar() != "wal":
+        raise ConfigurationError(
+            "E-STORE-WAL",
+            "The disk does not take a log with write-ahead logging.",
+            remedy="Check the disk and its free space, and keep the log on a local one. Nothing was made.",
+        )
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
