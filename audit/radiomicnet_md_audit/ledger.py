@@ -3,13 +3,10 @@
 
 Rules of this module:
 
-- One append is one transaction: read the head, check it, add origin, producer and counter, sign the record, hash it
-  into the tree, sign the checkpoint, store all three, commit. Then the anchor line is written and synced. Only
-  then the receipt exists. A crash at any point leaves a log that verifies; a record without receipt may be in it.
-- The head is checked before every append: a checkpoint that does not belong to the stored tree stops the log.
+- One append is one transaction (see ``appending``). After its commit the anchor line is written and synced, and only
+  then the receipt is given. A crash at any point leaves a log that verifies; a record without receipt may be in it.
 - A log is made with its first entry, the genesis, in the same transaction as its tables. The genesis names the
   log (origin) and its keys. A policy, if given, must agree with it.
-- Record ids never repeat, a request ends at most once, and counters of a producer (an engine key) have no gap.
 """
 
 from __future__ import annotations
@@ -18,40 +15,25 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self, cast
+from typing import Self
 
-from radiomicnet_md_audit import canonical, checkpoint, clock, dsse, merkle, proof, settled, statement
+from radiomicnet_md_audit import clock, dsse, merkle, proof, settled, statement, upgrading
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorFile
-from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
-from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Problem, RecordError
-from radiomicnet_md_audit.note import NoteKey
+from radiomicnet_md_audit.appending import Receipt, Writer, append, ask_again, bad_head, checked_edge
+from radiomicnet_md_audit.checkpoint import LogKeys
+from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Problem
 from radiomicnet_md_audit.policy import Policy
+from radiomicnet_md_audit.schema import SCHEMA_VERSION
 from radiomicnet_md_audit.sign import CosigningKey, SigningKey
 from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
-from radiomicnet_md_audit.store import Row, Store, Transaction, database_path, on_server
+from radiomicnet_md_audit.store import Store, Transaction, database_path, on_server
 
-LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
 _PAGE = 256
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Proof for the caller that a record is in the log; digests and root in hex, ``size`` after this record."""
-
-    record_id: str
-    index: int
-    size: int
-    root: str
-    leaf_sha256: str
-    envelope_sha256: str
-    checkpoint: str
-    keyid: str
-    time_utc: str
 
 
 @dataclass(frozen=True)
@@ -60,15 +42,6 @@ class Entry:
 
     index: int
     envelope: bytes
-
-
-@dataclass(frozen=True)
-class Writer:
-    """What it takes to append: the engine's key signs records, the log's keys sign checkpoints."""
-
-    engine_key: SigningKey
-    log_keys: LogKeys
-    clock: Callable[[], clock.Instant] = clock.now
 
 
 class Ledger:
@@ -109,12 +82,13 @@ class Ledger:
         predicate = {
             "record_id": identity,
             **policies.genesis_predicate(origin, keys, engine_key.public),
+            upgrading.NAME: SCHEMA_VERSION,
         }
         subject = {origin: hashlib.sha256(keys[0].vkey().encode()).hexdigest()}
         if anchor is not None:
             AnchorFile(anchor).create()
         with Store.create(url) as transaction:
-            _append(transaction, statement.build(statement.GENESIS, subject, predicate), writer, origin)
+            append(transaction, statement.build(statement.GENESIS, subject, predicate), writer, origin, ())
         return cls.open(url, engine_key, log_key, anchor, cosigner=cosigner, clock=clock)
 
     @classmethod
@@ -144,11 +118,11 @@ class Ledger:
                 _check_origin(policy, declared)
                 size = transaction.size()
                 if writer is not None:  # who only reads may look at a broken log, and verify it
-                    _checked_edge(transaction, size, declared.log_keys_at(size), declared.origin)
+                    checked_edge(transaction, size, declared.log_keys_at(size), declared.origin)
             ledger = cls(store, declared, policy, writer, None if anchor is None else AnchorFile(anchor))
             if writer is not None:
                 _check_writer(writer, declared, size)
-                ledger._anchor_up_to(size)
+                ledger._anchor_up_to(_upgraded(store, writer, declared, size))
         except BaseException:
             store.close()
             raise
@@ -203,7 +177,8 @@ class Ledger:
         """
         writer = self.writer
         with self.store.write() as transaction:
-            receipt = _append(transaction, document, writer, self.origin)
+            keys = self.declared.log_keys_at(transaction.size())
+            receipt = append(transaction, document, writer, self.origin, keys)
         self._written = {
             **{size: line for size, line in self._written.items() if size == receipt.index},
             receipt.size: Anchored(receipt.size, receipt.checkpoint, receipt.time_utc),
@@ -219,6 +194,16 @@ class Ledger:
                 rows = transaction.rows(page, min(page + _PAGE, end))
             yield from (Entry(row.index, row.envelope) for row in rows)
 
+    def events(self, *predicate_types: str) -> Iterator[Entry]:
+        """Yield the entries of these types, none of them that of decisions, in order."""
+        with self.store.read() as transaction:
+            listed = transaction.version >= upgrading.WITH_EVENTS
+            indices = transaction.events(predicate_types) if listed else range(transaction.size())
+        for index in indices:
+            for entry in self.entries(index, index + 1):
+                if listed or self.read(entry).predicate_type in predicate_types:
+                    yield entry
+
     def find(self, record_id: str) -> Entry:
         """Return the entry with this record id or unambiguous beginning of one.
 
@@ -227,9 +212,9 @@ class Ledger:
         with self.store.read() as transaction:
             rows = transaction.by_record(record_id.lower()) if record_id.isascii() and record_id.isalnum() else []
         if len(rows) > 1:
-            _ask_again("E-RECORD-AMBIGUOUS", "Several records have an id that begins like this.")
+            ask_again("E-RECORD-AMBIGUOUS", "Several records have an id that begins like this.")
         if not rows:
-            _ask_again("E-RECORD-UNKNOWN", "No record of this log has an id that begins like this.")
+            ask_again("E-RECORD-UNKNOWN", "No record of this log has an id that begins like this.")
         return Entry(rows[0].index, rows[0].envelope)
 
     def find_request(self, request_id: str) -> Entry | None:
@@ -282,39 +267,18 @@ class Ledger:
         return Anchored(size, note, statement.parse(payload).log.time_utc)
 
 
-def _append(transaction: Transaction, document: dict[str, object], writer: Writer, origin: str) -> Receipt:
-    size = transaction.size()
-    edge = _checked_edge(transaction, size, writer.log_keys.public(origin), origin)
-    identity = statement.check_draft(document)
-    request = statement.terminal_request(document)
-    _refuse_repeated(transaction, identity, request)
-    moment = writer.clock()
-    keyid = writer.engine_key.public.keyid
-    log = statement.LogPart(origin, keyid, transaction.next_counter(keyid), moment.text(), moment.monotonic_ns)
-    payload = canonical.dumps(_completed(document, log))
-    envelope = dsse.seal(payload, dsse.STATEMENT_TYPE, writer.engine_key)
-    if len(envelope) > LARGEST_ENTRY:
-        raise ConfigurationError(
-            "E-RECORD-LARGE",
-            f"A record of {len(envelope)} bytes is larger than the {LARGEST_ENTRY} that an entry may have.",
-            remedy="Keep maps and lists as artefacts and put their digests into the record.",
-        )
-    leaf = merkle.leaf_hash(envelope)
-    nodes = edge.append(leaf)
-    head = Checkpoint(origin, edge.size, edge.root())
-    note = checkpoint.issue(head, writer.log_keys, moment.posix_seconds())
-    transaction.add(Row(size, envelope, identity, request, keyid, log.counter), nodes, note)
-    return Receipt(
-        record_id=identity,
-        index=size,
-        size=head.size,
-        root=head.root.hex(),
-        leaf_sha256=leaf.hex(),
-        envelope_sha256=hashlib.sha256(envelope).hexdigest(),
-        checkpoint=note,
-        keyid=keyid,
-        time_utc=log.time_utc,
-    )
+def _upgraded(store: Store, writer: Writer, declared: Policy, size: int) -> int:
+    """Bring an older log to this version, with a record of it; return the size."""
+    with store.read() as transaction:
+        version, noted = transaction.version, upgrading.noted(transaction)
+    if noted == SCHEMA_VERSION:
+        return size
+    with store.upgrade() if version < SCHEMA_VERSION else store.write() as transaction:
+        noted = upgrading.noted(transaction)
+        if noted < SCHEMA_VERSION:  # no other writer came first
+            keys = declared.log_keys_at(transaction.size())
+            append(transaction, upgrading.migration(noted, SCHEMA_VERSION), writer, declared.origin, keys)
+        return transaction.size()
 
 
 def _opened(url: str) -> Store:
@@ -331,22 +295,11 @@ def _opened(url: str) -> Store:
         raise
 
 
-def _checked_edge(transaction: Transaction, size: int, keys: tuple[NoteKey, ...], origin: str) -> merkle.Frontier:
-    """Return the tree's right edge after checking that the newest checkpoint is signed and is about this tree."""
-    edge = merkle.Frontier(size, transaction.nodes_at(merkle.peaks(size)))
-    if size == 0:
-        return edge
-    head = checkpoint.open_(transaction.note(size), keys, origin)
-    if (head.size, head.root) != (size, edge.root()):
-        _bad_head()
-    return edge
-
-
 def _genesis_policy(transaction: Transaction) -> Policy:
     """Return what the log says about itself, after checking that its genesis is signed by the key it names."""
     row = transaction.row(0)
     if row is None:
-        _bad_head()
+        bad_head()
     payload = dsse.parse_unverified(row.envelope).payload
     declared = policies.from_genesis(statement.parse(payload))
     dsse.open_(row.envelope, declared.engine_keys_at(1), dsse.STATEMENT_TYPE)
@@ -370,27 +323,3 @@ def _check_writer(writer: Writer, declared: Policy, size: int) -> None:
             "The given keys are not those that the log was made with.",
             remedy="Use the keys of this log's own home.",
         )
-
-
-def _refuse_repeated(transaction: Transaction, identity: str, request: str | None) -> None:
-    if any(row.record_id == identity for row in transaction.by_record(identity)):
-        _ask_again("E-RECORD-REPEATED", "A record with this id is already in the log.")
-    if request is not None and transaction.by_request(request) is not None:
-        _ask_again("E-REQUEST-DONE", "This request already has its one terminal record.")
-
-
-def _completed(document: dict[str, object], log: statement.LogPart) -> dict[str, object]:
-    predicate = cast("dict[str, object]", document["predicate"])
-    return {**document, "predicate": {**predicate, "log": asdict(log)}}
-
-
-def _ask_again(code: str, message: str) -> NoReturn:
-    raise RecordError(code, message, remedy="List the records with `radiomicnet-md audit list`.")
-
-
-def _bad_head() -> NoReturn:
-    raise IntegrityError(
-        "E-LOG-HEAD",
-        "The log's newest checkpoint does not belong to the tree that is stored.",
-        remedy="Run `radiomicnet-md audit verify`, keep the file as it is, and restore the log from a backup.",
-    )

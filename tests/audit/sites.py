@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radiomicnet_md_audit import sign, statement
+from radiomicnet_md_audit.appending import Receipt
 from radiomicnet_md_audit.checkpoint import LogKeys
-from radiomicnet_md_audit.ledger import Ledger, Receipt
+from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.policy import Policy, Span
 from radiomicnet_md_audit.stored import verify_ledger
 from radiomicnet_md_audit.verify import Report
