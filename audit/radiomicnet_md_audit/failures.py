@@ -3,7 +3,8 @@
 
 Rules of this module:
 
-- A file that is busy, full, read-only or cannot be locked is a matter of time or configuration; anything else is a matter of integrity.
+- A file that is busy, full or read-only, or cannot be locked, is a matter of time or configuration; anything else is a
+  matter of integrity.
 - Codes are SQLite's primary result codes, whose numbers never change (sqlite.org/rescode.html).
 """
 
@@ -14,16 +15,21 @@ from radiomicnet_md_audit.errors import BusyError, ConfigurationError, Integrity
 _PERM, _BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN, _PROTOCOL = 3, 5, 6, 8, 10, 13, 14, 15
 
 
+def busy() -> BusyError:
+    """Return the failure of who did not get a turn."""
+    return BusyError(
+        "E-LOG-BUSY",
+        "Another process kept the log busy for 10 seconds.",
+        remedy="Try again; if it stays busy, look for a process that hangs while it writes.",
+    )
+
+
 def problem(error: BaseException | None) -> Problem:
     """Translate a failure by SQLite's primary result code (sqlite.org/rescode.html); without one it is damage."""
     extended = getattr(error, "sqlite_errorcode", None)
     code = None if extended is None else extended & 0xFF
     if code in (_BUSY, _LOCKED):
-        return BusyError(
-            "E-LOG-BUSY",
-            "Another process kept the log busy for 10 seconds.",
-            remedy="Try again; if it stays busy, look for a process that hangs while it writes.",
-        )
+        return busy()
     texts = {
         _FULL: ("E-STORE-FULL", "The disk that holds the log is full.", "Free some space."),
         _READONLY: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),

@@ -72,7 +72,7 @@ def _filled(count: int | None, chance: random.Random, place: Path) -> Iterator[O
             for pages in spread(range(_needed(stage, place)), share, chance):
                 end = _on_full_disk(stage, place, pages)
                 if _failed(end):
-                    yield stage.judged("full disk", "any", "ENOSPC", f"{pages} pages free", end)
+                    yield stage.judged("full", "any", "full", f"{pages} pages free", end)
 
 
 def _on_full_disk(stage: Stage, place: Path, pages: int) -> tracer.End:

@@ -23,7 +23,7 @@ from tests.audit.faults.outcome import LOST, STUCK, UNLOGGED, UNTYPED, UNVERIFIE
 from tests.audit.faults.tracer import End, Say
 from tests.audit.sites import MASK, MASK_DIGEST, Site
 
-_COSIGNER = sign.generate_cosigner()
+COSIGNER = sign.generate_cosigner()
 _FIRST_OF_THE_CHILD, _FIRST_AFTERWARDS = 1_000, 2_000
 
 # What a fault of the disk may be answered with; 4 would call the log tampered with, and 1 is a defect.
@@ -64,7 +64,7 @@ class Appending(Scenario):
         return f"append {self.records} to {self.before}{' (cosigned)' if self.cosigned else ''}"
 
     def site(self, folder: Path, count: int = 0) -> Site:
-        return Site(folder, cosigner=_COSIGNER if self.cosigned else None, count=count)
+        return Site(folder, cosigner=COSIGNER if self.cosigned else None, count=count)
 
     def prepare(self, folder: Path) -> None:
         site = self.site(folder)
@@ -222,8 +222,15 @@ def typed(end: End) -> dict[str, str]:
     for (text,) in end.of("crashed"):
         return {UNTYPED: text}
     for code, exit_code in end.of("failed"):
-        if not re.fullmatch(r"E-[A-Z]+(-[A-Z0-9]+)*", code) or int(exit_code) not in _ANSWERS:
-            return {UNTYPED: f"{code} with exit code {exit_code}"}
+        if wrong := answered(code, int(exit_code)):
+            return wrong
     if end.status >= 0 and end.status not in _ANSWERS:
         return {UNTYPED: f"exit code {end.status}"}
     return {}
+
+
+def answered(code: str, exit_code: int) -> dict[str, str]:
+    """Return what is wrong with an answer to a fault."""
+    if re.fullmatch(r"E-[A-Z]+(-[A-Z0-9]+)*", code) and exit_code in _ANSWERS:
+        return {}
+    return {UNTYPED: f"{code} with exit code {exit_code}"}

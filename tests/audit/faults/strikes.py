@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every point of a scenario: each call with each fault, each size at which a write is cut short, each page left free."""
+"""Every point of a scenario: each call with each fault, and each size at which a write is cut short."""
 
 from __future__ import annotations
 
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,9 +65,7 @@ def staged(scenario: Scenario) -> Iterator[Stage]:
         yield Stage(scenario, Path(place))
 
 
-def calls(
-    part: str, scenarios: Sequence[Scenario], count: int | None, chance: random.Random
-) -> Iterator[Outcome]:
+def calls(part: str, scenarios: Sequence[Scenario], count: int | None, chance: random.Random) -> Iterator[Outcome]:
     """Strike each call of each scenario with each fault; or some of them, spread evenly."""
     for scenario, share in zip(scenarios, _shares(count, len(scenarios)), strict=True):
         with staged(scenario) as stage:
@@ -96,7 +94,7 @@ def doubled(count: int | None, chance: random.Random) -> Iterator[Outcome]:
                 end = tracer.strike(scenario.act, stage.fresh(), call, tracer.KILL, error)
                 if end.struck:
                     where = f"{error.file} ({error.number}), then {call.file} ({call.number})"
-                    yield stage.judged("error, then kill", call.name, "EIO, then SIGKILL", where, end)
+                    yield stage.judged("double", call.name, "EIO, then SIGKILL", where, end)
 
 
 def torn(count: int | None, chance: random.Random) -> Iterator[Outcome]:
@@ -110,7 +108,7 @@ def torn(count: int | None, chance: random.Random) -> Iterator[Outcome]:
                 end = tracer.limit(scenario.act, stage.fresh(), size, deadly=deadly)
                 if end.struck:
                     fault = "short, then SIGXFSZ" if deadly else "short, then EFBIG"
-                    yield stage.judged("short write", "write", fault, f"{file} at {size}", end)
+                    yield stage.judged("short", "write", fault, f"{file} at {size}", end)
 
 
 def _grown(stage: Stage, file: str) -> int:
@@ -131,6 +129,3 @@ def _size(path: Path) -> int:
 def _shares(count: int | None, parts: int) -> list[int | None]:
     """Divide a number of points among some parts; None is all for each."""
     return [None if count is None else (count + parts - 1 - n) // parts for n in range(parts)]
-
-
-Part = Callable[[int | None, random.Random], Iterator[Outcome]]

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn, Self, TypeAlias
 
 from radiomicnet_md_audit.errors import Problem
 
@@ -95,7 +95,8 @@ def record(act: Act, folder: Path, error: Call | None = None) -> list[Call]:
 def strike(act: Act, folder: Path, call: Call, fault: str, error: Call | None = None) -> End:
     """Run an act with one fault at one call; ``error`` is a call of another name that fails with EIO before."""
     rules = [_rule(call, fault), *([] if error is None else [_rule(error, "EIO")])]
-    text, end = _traced(act, folder, f"trace={call.name}", *rules)
+    names = {call.name} if error is None else {call.name, error.name}
+    text, end = _traced(act, folder, f"trace={','.join(names)}", *rules)
     end.struck = end.status == -signal.SIGKILL if fault == KILL else "(INJECTED)" in text
     return end
 
@@ -155,7 +156,7 @@ class _Child:
         os.close(wait)
         self._ended = False
 
-    def __enter__(self) -> _Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
