@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NoReturn, cast
 
 from radiomicnet_md_audit import canonical, checkpoint, clock, dsse, merkle, statement
 from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, RecordError
+from radiomicnet_md_audit.keychange import Role
 from radiomicnet_md_audit.note import NoteKey
-from radiomicnet_md_audit.sign import SigningKey
+from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.store import Row, Transaction
 
 LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
@@ -45,9 +46,25 @@ class Receipt:
 class Writer:
     """What it takes to append: the engine's key signs records, the log's keys sign checkpoints."""
 
-    engine_key: SigningKey
+    engine_key: Signer
     log_keys: LogKeys
     clock: Callable[[], clock.Instant] = clock.now
+
+    def key(self, role: Role) -> Signer | CosigningKey:
+        """Return the key of a role; raise ``KeyError`` where this writer has no cosigner."""
+        keys = {Role.ENGINE: self.engine_key, Role.LOG: self.log_keys.signer, Role.COSIGNER: self.log_keys.cosigner}
+        key = keys[role]
+        if key is None:
+            raise KeyError(role)
+        return key
+
+    def with_key(self, role: Role, key: Signer | CosigningKey) -> Writer:
+        """Return a writer with another key for this role."""
+        if isinstance(key, CosigningKey):
+            return replace(self, log_keys=replace(self.log_keys, cosigner=key))
+        if role is Role.ENGINE:
+            return replace(self, engine_key=key)
+        return replace(self, log_keys=replace(self.log_keys, signer=key))
 
 
 def append(

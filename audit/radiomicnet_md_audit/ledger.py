@@ -20,18 +20,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from radiomicnet_md_audit import clock, dsse, merkle, proof, settled, statement, upgrading
+from radiomicnet_md_audit import clock, dsse, keychange, merkle, opening, proof, settled, statement, upgrading
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorFile
-from radiomicnet_md_audit.appending import Receipt, Writer, append, ask_again, bad_head, checked_edge
+from radiomicnet_md_audit.appending import Receipt, Writer, append, ask_again, checked_edge
 from radiomicnet_md_audit.checkpoint import LogKeys
-from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Problem
+from radiomicnet_md_audit.errors import ConfigurationError, Problem
+from radiomicnet_md_audit.keychange import Change, Role
+from radiomicnet_md_audit.note import NoteKey
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.schema import SCHEMA_VERSION
-from radiomicnet_md_audit.sign import CosigningKey, SigningKey
+from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
-from radiomicnet_md_audit.store import Store, Transaction, database_path, on_server
+from radiomicnet_md_audit.store import Store, Transaction
 
 _PAGE = 256
 
@@ -57,14 +59,16 @@ class Ledger:
         self._writer = writer
         self._anchor = anchor
         self._written: dict[int, Anchored] = {}  # the anchor lines of this ledger's last two appends
+        self._size = -1  # of the log when this ledger last wrote to it, with the keys that it had then
+        self._changes: list[int] | None = None
 
     @classmethod
     def create(  # noqa: PLR0913 -- the parts of a log, each of them needed
         cls,
         url: str,
         origin: str,
-        engine_key: SigningKey,
-        log_key: SigningKey,
+        engine_key: Signer,
+        log_key: Signer,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
@@ -95,8 +99,8 @@ class Ledger:
     def open(  # noqa: PLR0913 -- as for create
         cls,
         url: str,
-        engine_key: SigningKey | None,
-        log_key: SigningKey | None,
+        engine_key: Signer | None,
+        log_key: Signer | None,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
@@ -111,18 +115,18 @@ class Ledger:
         writer = None
         if engine_key is not None and log_key is not None:
             writer = Writer(engine_key, LogKeys(log_key, cosigner), clock)
-        store = _opened(url)
+        store = opening.opened(url)
         try:
             with store.read() as transaction:
-                declared = _genesis_policy(transaction)
-                _check_origin(policy, declared)
+                declared = opening.declared_keys(transaction, writing=writer is not None)
+                opening.check_origin(policy, declared)
                 size = transaction.size()
-                if writer is not None:  # who only reads may look at a broken log, and verify it
+                if writer is not None:
                     checked_edge(transaction, size, declared.log_keys_at(size), declared.origin)
+                    opening.check_writer(writer, declared, size)
             ledger = cls(store, declared, policy, writer, None if anchor is None else AnchorFile(anchor))
             if writer is not None:
-                _check_writer(writer, declared, size)
-                ledger._anchor_up_to(_upgraded(store, writer, declared, size))
+                ledger._anchor_up_to(opening.upgraded(store, writer, declared, size))
         except BaseException:
             store.close()
             raise
@@ -175,15 +179,37 @@ class Ledger:
         record or request, :class:`ConfigurationError` when the log or the anchor cannot be written, and
         :class:`IntegrityError` when the log's head does not hold.
         """
-        writer = self.writer
         with self.store.write() as transaction:
-            keys = self.declared.log_keys_at(transaction.size())
-            receipt = append(transaction, document, writer, self.origin, keys)
+            size = transaction.size()
+            if size != self._size:  # somebody else has written, or this is the first
+                self._catch_up(transaction)
+            receipt = append(transaction, document, self.writer, self.origin, self.declared.log_keys_at(size))
+        self._size = receipt.size
         self._written = {
             **{size: line for size, line in self._written.items() if size == receipt.index},
             receipt.size: Anchored(receipt.size, receipt.checkpoint, receipt.time_utc),
         }
         self._anchor_up_to(receipt.size)
+        return receipt
+
+    def change_key(self, role: Role, key: Signer | CosigningKey, compromised_from: int | None = None) -> Receipt:
+        """Record that ``key`` takes the place of the present one; return the receipt of that record.
+
+        The next append uses the new key. ``compromised_from`` is the size from which the old one may have been in other
+        hands. Raises as :meth:`append` does, and :class:`IntegrityError` ``E-KEY-EVENT`` where the log has no key of
+        this role, has known the new one before, or never had that size.
+        """
+        writer, size = self.writer, self.size + 1
+        public: keychange.Key = NoteKey(self.origin, key.public)
+        if role is Role.ENGINE and not isinstance(key, CosigningKey):
+            public = key.public
+        change = Change(role, keychange.current(self.declared, role, size), public, compromised_from)
+        keychange.check(change, self.declared, size)
+        identity = statement.record_id(secrets.token_bytes(16))
+        predicate = change.predicate(self.origin, identity, writer.key(role), key)
+        receipt = self.append(statement.build(statement.KEY_EVENT, {"key": change.introduces_sha256}, predicate))
+        self.declared = self.declared.changed(change.retires, public, receipt.size + 1, compromised_from)
+        self._writer, self._changes = writer.with_key(role, key), None
         return receipt
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
@@ -251,6 +277,14 @@ class Ledger:
         """Return the whole anchor, or None where the log has none."""
         return None if self._anchor is None else self._anchor.read()
 
+    def _catch_up(self, transaction: Transaction) -> None:
+        """Follow the log's keys to its present end; raise where this ledger's are not in force any more."""
+        changes = opening.changes(transaction)
+        if changes != self._changes:
+            self.declared = opening.declared_keys(transaction, writing=True)
+            self._changes = changes
+        opening.check_writer(self.writer, self.declared, transaction.size())
+
     def _anchor_up_to(self, size: int) -> None:
         if self._anchor is not None:
             self._anchor.catch_up(size, self._anchored)
@@ -265,61 +299,3 @@ class Ledger:
             note = transaction.note(size)
         payload = dsse.parse_unverified(row.envelope).payload
         return Anchored(size, note, statement.parse(payload).log.time_utc)
-
-
-def _upgraded(store: Store, writer: Writer, declared: Policy, size: int) -> int:
-    """Bring an older log to this version, with a record of it; return the size."""
-    with store.read() as transaction:
-        version, noted = transaction.version, upgrading.noted(transaction)
-    if noted == SCHEMA_VERSION:
-        return size
-    with store.upgrade() if version < SCHEMA_VERSION else store.write() as transaction:
-        noted = upgrading.noted(transaction)
-        if noted < SCHEMA_VERSION:  # no other writer came first
-            keys = declared.log_keys_at(transaction.size())
-            append(transaction, upgrading.migration(noted, SCHEMA_VERSION), writer, declared.origin, keys)
-        return transaction.size()
-
-
-def _opened(url: str) -> Store:
-    try:
-        return Store.open(url)
-    except ConfigurationError:
-        # A changed byte of the file's header can look like a log of another version.
-        if not on_server(url) and settled.differs(database_path(url)):
-            raise IntegrityError(
-                "E-STORE-CHANGED",
-                "The log's database file is not the one that was closed last.",
-                remedy="Keep the file as it is and restore the log from a backup; verify the backup.",
-            ) from None
-        raise
-
-
-def _genesis_policy(transaction: Transaction) -> Policy:
-    """Return what the log says about itself, after checking that its genesis is signed by the key it names."""
-    row = transaction.row(0)
-    if row is None:
-        bad_head()
-    payload = dsse.parse_unverified(row.envelope).payload
-    declared = policies.from_genesis(statement.parse(payload))
-    dsse.open_(row.envelope, declared.engine_keys_at(1), dsse.STATEMENT_TYPE)
-    return declared
-
-
-def _check_origin(trusted: Policy | None, declared: Policy) -> None:
-    if trusted is not None and trusted.origin != declared.origin:
-        raise IntegrityError(
-            "E-ORIGIN",
-            "The log is not the one that the policy is about.",
-            remedy="Check that home and policy belong to the same site.",
-        )
-
-
-def _check_writer(writer: Writer, declared: Policy, size: int) -> None:
-    known = writer.engine_key.public.keyid in declared.engine_keys_at(size + 1)
-    if not known or writer.log_keys.public(declared.origin) != declared.log_keys_at(size + 1):
-        raise ConfigurationError(
-            "E-KEY-FOREIGN",
-            "The given keys are not those that the log was made with.",
-            remedy="Use the keys of this log's own home.",
-        )

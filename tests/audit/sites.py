@@ -33,6 +33,7 @@ class Site:
     cosigner: sign.CosigningKey | None = None
     origin: str = ORIGIN
     count: int = 0
+    changed: Policy | None = None  # the keys that the log has after changes of them
 
     @property
     def database(self) -> Path:
@@ -48,6 +49,8 @@ class Site:
 
     @property
     def policy(self) -> Policy:
+        if self.changed is not None:
+            return self.changed
         keys = LogKeys(self.log, self.cosigner).public(self.origin)
         return Policy(self.origin, tuple((key, Span()) for key in keys), ((self.engine.public, Span()),))
 
