@@ -197,7 +197,7 @@ def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
 
 
 def _ask_for_wal(connection: sa.Connection) -> None:
-    """Switch a new file to a write-ahead log; where that fails SQLite raises nothing and answers with another mode."""
+    """Switch a new file to a write-ahead log; a failure shows only when the answer is read, or is another mode."""
     if connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar() != "wal":
         raise ConfigurationError(
             "E-STORE-WAL",

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import platform
 import random
-import shutil
 import sqlite3
 import subprocess
 import tempfile
@@ -24,22 +23,26 @@ Run = Callable[[int | None, random.Random], Iterator[Outcome]]
 
 
 class Part(NamedTuple):
-    """A part of the campaign, its share of a shorter run, and the program that it cannot do without."""
+    """A part of the campaign, its share of a shorter run, and the parts of a machine that it cannot do without."""
 
     run: Run
     share: int
-    program: str | None
+    programs: tuple[str, ...]
     title: str
 
 
 PARTS = {
-    "log": Part(partial(strikes.calls, "log", strikes.LOGS), 8, "strace", "a log is made, used, closed and exported"),
-    "home": Part(partial(strikes.calls, "home", strikes.HOMES), 8, "strace", "`init`, and a desk with a case"),
-    "double": Part(strikes.doubled, 2, "strace", "the disk fails at a sync, and the process is killed after it"),
-    "short": Part(strikes.torn, 2, None, "short writes (RLIMIT_FSIZE)"),
-    "full": Part(disk.outcomes, 1, "unshare", "a full disk (a small tmpfs)"),
-    "server": Part(server.outcomes, 2, None, "PostgreSQL: connection cut, server killed, its calls struck"),
-    "clock": Part(clocks.outcomes, 1, None, "the clock jumps"),
+    "log": Part(
+        partial(strikes.calls, "log", strikes.LOGS), 8, ("strace",), "a log is made, used, closed and exported"
+    ),
+    "home": Part(partial(strikes.calls, "home", strikes.HOMES), 8, ("strace",), "`init`, and a desk with a case"),
+    "double": Part(strikes.doubled, 2, ("strace",), "the disk fails at a sync, and the process is killed after it"),
+    "short": Part(strikes.torn, 2, (), "short writes (RLIMIT_FSIZE)"),
+    "full": Part(disk.outcomes, 1, ("unshare",), "a full disk (a small tmpfs)"),
+    "server": Part(
+        server.outcomes, 2, ("postgresql", "strace"), "PostgreSQL: connection cut, server killed, its calls struck"
+    ),
+    "clock": Part(clocks.outcomes, 1, (), "the clock jumps"),
 }
 
 
@@ -50,10 +53,8 @@ def shares(points: int | None, names: Sequence[str]) -> dict[str, int | None]:
 
 
 def run(name: str, points: int | None, seed: int) -> Iterator[Outcome]:
-    """Run a part; nothing comes where the program that it needs is not installed."""
-    part = PARTS[name]
-    if part.program is None or shutil.which(part.program):
-        yield from part.run(points, random.Random(f"{seed} {name}"))  # noqa: S311 -- not a secret
+    """Run a part; nothing comes where this machine lacks what it needs."""
+    yield from PARTS[name].run(points, random.Random(f"{seed} {name}"))  # noqa: S311 -- not a secret
 
 
 class Row(NamedTuple):

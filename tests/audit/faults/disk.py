@@ -24,7 +24,7 @@ from tests.audit.faults import tracer
 from tests.audit.faults.homes import Deciding, Initialising, light
 from tests.audit.faults.logs import Appending, CatchingUp, Creating, Exporting, Scenario
 from tests.audit.faults.outcome import Outcome, spread
-from tests.audit.faults.strikes import Stage, _shares
+from tests.audit.faults.strikes import Stage, shares
 
 SCENARIOS: tuple[Scenario, ...] = (
     Appending(),
@@ -40,23 +40,21 @@ _SIZE = 2 << 20
 _PAGE = 4096
 
 
-def unshared() -> list[str] | None:
-    """The command before a command that gives it mounts of its own; None where this machine does not let us."""
-    for command in (["unshare", "-rm"], ["unshare", "-m"]):
-        with tempfile.TemporaryDirectory() as place:
-            mount = [*command, "mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", place]
-            if shutil.which("unshare") and subprocess.run(mount, capture_output=True, check=False).returncode == 0:
-                return command
-    return None
+_UNSHARE = ("unshare", "-rm")
+
+
+def permitted() -> bool:
+    """Whether this machine lets a process mount a disk of its own."""
+    mount = [*_UNSHARE, "mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", tempfile.gettempdir()]
+    return bool(shutil.which("unshare")) and subprocess.run(mount, capture_output=True, check=False).returncode == 0
 
 
 def outcomes(count: int | None, chance: random.Random) -> Iterator[Outcome]:
     """Fill the disk of each scenario to each number of free pages; nothing where no file system may be mounted."""
-    command = unshared()
-    if command is None:
+    if not permitted():
         return
     arguments = [sys.executable, "-m", __name__, str(count or 0), str(chance.randrange(1 << 30))]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([*_UNSHARE, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     for line in done.stdout.splitlines():
@@ -65,7 +63,7 @@ def outcomes(count: int | None, chance: random.Random) -> Iterator[Outcome]:
 
 def _filled(count: int | None, chance: random.Random, place: Path) -> Iterator[Outcome]:
     """Do it on a small file system that is mounted at ``place``."""
-    for scenario, share in zip(SCENARIOS, _shares(count, len(SCENARIOS)), strict=True):
+    for scenario, share in zip(SCENARIOS, shares(count, len(SCENARIOS)), strict=True):
         shutil.rmtree(place / "stage", ignore_errors=True)
         with light():
             stage = Stage(scenario, place / "stage")

@@ -46,5 +46,5 @@ def spread(points: Sequence[T], count: int | None, chance: random.Random) -> lis
     """Take ``count`` points evenly from all, each from its own stretch; None takes all."""
     if count is None or count >= len(points):
         return list(points)
-    step = len(points) / count
+    step = len(points) / max(count, 1)
     return [points[int(step * (number + chance.random()))] for number in range(count)]

@@ -66,8 +66,10 @@ def staged(scenario: Scenario) -> Iterator[Stage]:
 
 
 def calls(part: str, scenarios: Sequence[Scenario], count: int | None, chance: random.Random) -> Iterator[Outcome]:
-    """Strike each call of each scenario with each fault; or some of them, spread evenly."""
-    for scenario, share in zip(scenarios, _shares(count, len(scenarios)), strict=True):
+    """Strike each call of each scenario with each fault; or some of them, spread evenly. Without strace, none."""
+    if shutil.which("strace") is None:
+        return
+    for scenario, share in zip(scenarios, shares(count, len(scenarios)), strict=True):
         with staged(scenario) as stage:
             found = tracer.record(scenario.act, stage.fresh())
             points = [(call, fault) for call in found for fault in call.faults]
@@ -80,7 +82,9 @@ def calls(part: str, scenarios: Sequence[Scenario], count: int | None, chance: r
 def doubled(count: int | None, chance: random.Random) -> Iterator[Outcome]:
     """A disk that fails while a commit is made durable, or while the anchor is, and then the end of the process."""
     scenarios = (Appending(), Deciding())
-    for scenario, share in zip(scenarios, _shares(count, len(scenarios)), strict=True):
+    if shutil.which("strace") is None:
+        return
+    for scenario, share in zip(scenarios, shares(count, len(scenarios)), strict=True):
         with staged(scenario) as stage:
             found = tracer.record(scenario.act, stage.fresh())
             errors = [call for call in found if call.name in {"fsync", "fdatasync"} and call.file.endswith(_DURABLE)]
@@ -99,7 +103,7 @@ def doubled(count: int | None, chance: random.Random) -> Iterator[Outcome]:
 
 def torn(count: int | None, chance: random.Random) -> Iterator[Outcome]:
     """Cut writes short at sizes within what a file grows by; then an error, or the end of the process."""
-    for (scenario, file), share in zip(_TORN, _shares(count, len(_TORN)), strict=True):
+    for (scenario, file), share in zip(_TORN, shares(count, len(_TORN)), strict=True):
         with staged(scenario) as stage:
             before, after = _size(stage.fresh() / file), _grown(stage, file)
             step = max(1, (after - before) // _TORN_SIZES)
@@ -126,6 +130,6 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _shares(count: int | None, parts: int) -> list[int | None]:
+def shares(count: int | None, parts: int) -> list[int | None]:
     """Divide a number of points among some parts; None is all for each."""
     return [None if count is None else (count + parts - 1 - n) // parts for n in range(parts)]
