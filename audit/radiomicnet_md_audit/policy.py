@@ -72,6 +72,12 @@ class Policy:
             engine_keys=_succeeded(self.engine_keys, old, new, size, compromised),
         )
 
+    def keyids(self) -> set[str]:
+        """Return the ids (SHA-256 of the public bytes, hex) of the keys without an end."""
+        keys = ((key.keyid, span) for key, span in self.engine_keys)
+        notes = ((key.key.keyid, span) for key, span in self.log_keys)
+        return {keyid for keyid, span in (*keys, *notes) if span.stop is None}
+
     def compromised(self) -> set[tuple[int, int]]:
         """Return the sizes, from and to before, at which a key signed that may have been in other hands."""
         spans = [span for _, span in (*self.log_keys, *self.engine_keys)]
