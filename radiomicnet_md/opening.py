@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from radiomicnet_md import shelf
 from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
-from radiomicnet_md.desk import Desk, is_recorded
+from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine import installation
 from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
@@ -42,7 +42,7 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     use_private_cache()
     passphrase = home.passphrase()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
-        shelf.settle(home.folder, lambda record_id: is_recorded(ledger, record_id))
+        shelf.settle(home.folder, ledger.holds)
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
 
 

@@ -194,6 +194,7 @@ class Proxy:
         self._left: int | None = None
         self._act: Callable[[], None] | None = None
         self._torn = False
+        self._clients: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def arm(self, messages: int, act: Callable[[], None] | None = None, *, torn: bool = False) -> None:
@@ -205,6 +206,12 @@ class Proxy:
         cut, self._left = self._left is None, None
         return cut
 
+    def cut(self) -> None:
+        """Cut every connection now; the server goes on with what it was told."""
+        for client in self._clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Take no more connections."""
         self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not end a wait for the next one
@@ -214,6 +221,7 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._clients.append(client)
                 threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
     def _forward(self, client: socket.socket) -> None:
