@@ -45,8 +45,8 @@ def test_a_fault_at_any_point_does_no_harm(part: str, require: Require, tmp_path
     said = json.loads((tmp_path / "faults.json").read_text("utf-8"))
     assert said["wrong"] == []
     assert {row["part"] for row in said["rows"]} == {part}
-    assert said["points"] == sum(row["points"] for row in said["rows"]) >= POINTS[part] // 3
-    assert len(said["rows"]) >= (1 if part in {"short", "full", "clock"} else 3)
+    assert sum(row["points"] for row in said["rows"]) >= POINTS[part] // 3
+    assert len(said["rows"]) >= {"log": 5, "home": 5, "double": 3, "server": 2}.get(part, 1)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_the_table_counts_every_harm() -> None:
     ]
     rows = campaign.rows(outcomes)
     assert [(row.call, row.points, row.wrong[:2]) for row in rows] == [("write", 2, (1, 0)), ("fsync", 1, (1, 1))]
-    assert "| **all** | | | **3** | **2** | **1** | **0** | **0** | **0** |" in campaign.table(outcomes)
+    assert "| **all** | | | **3** | **2** | **1** | **0** | **0** | **0** |" in campaign.table(rows)
 
 
 @pytest.mark.verifies("SRS-LOG-008")

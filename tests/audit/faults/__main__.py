@@ -35,15 +35,15 @@ def main() -> int:
             outcomes.append(outcome)
             if outcome.wrong:
                 sys.stdout.write(f"{outcome}\n")
+                sys.stdout.flush()
         seconds = time.monotonic() - part_began
         sys.stderr.write(f"{name}: {len(outcomes) - before} points in {seconds:.0f} s\n")
-    seconds = time.monotonic() - began
-    sys.stdout.write(campaign.table(outcomes) + "\n")
+    summary = campaign.summary(outcomes, options.points, options.seed, time.monotonic() - began)
+    sys.stdout.write(campaign.table(summary.rows) + "\n")
     if options.out is not None:
-        whole = campaign.document(outcomes, options.seed, seconds)
-        options.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        options.out.write_text(json.dumps(summary.document(), indent=1) + "\n", encoding="utf-8")
     if options.write:
-        write_block(campaign.BLOCK, campaign.page(outcomes, options.points, options.seed, seconds))
+        write_block(campaign.BLOCK, summary.page())
     return 1 if any(outcome.wrong for outcome in outcomes) else 0
 
 

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -83,48 +84,56 @@ def rows(outcomes: Sequence[Outcome]) -> list[Row]:
     ]
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
+def table(counted: Sequence[Row]) -> str:
     """The rows as a Markdown table with their sum."""
     lines = [f"| part | call | faults | points | {' | '.join(WAYS)} |", "|---|---|---|" + "---:|" * (1 + len(WAYS))]
-    counted = rows(outcomes)
     for row in counted:
         names = ", ".join(row.faults) if len(row.faults) <= 4 else f"{len(row.faults)} kinds"
         lines.append(f"| {row.part} | `{row.call}` | {names} | {row.points} | {' | '.join(map(str, row.wrong))} |")
     sums = [sum(row.wrong[n] for row in counted) for n in range(len(WAYS))]
-    lines.append(f"| **all** | | | **{len(outcomes)}** | {' | '.join(f'**{n}**' for n in sums)} |")
+    points = sum(row.points for row in counted)
+    lines.append(f"| **all** | | | **{points}** | {' | '.join(f'**{n}**' for n in sums)} |")
     return "\n".join(lines)
 
 
-def document(outcomes: Sequence[Outcome], seed: int, seconds: float) -> dict[str, object]:
-    """The whole run as plain values."""
-    return {
-        "seed": seed,
-        "seconds": round(seconds),
-        "machine": machine(),
-        "points": len(outcomes),
-        "absent": sorted(set(PARTS) - {one.part for one in outcomes}),
-        "rows": [row._asdict() for row in rows(outcomes)],
-        "codes": dict(Counter(code for one in outcomes for code in one.codes)),
-        "wrong": [one.document() for one in outcomes if one.wrong],
-    }
+@dataclass(frozen=True)
+class Summary:
+    """A whole run; ``asked`` is None where every point was asked for."""
+
+    asked: int | None
+    seed: int
+    seconds: float
+    machine: str
+    rows: list[Row]
+    codes: dict[str, int]
+    wrong: list[dict[str, object]]
+
+    def document(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return {**asdict(self), "rows": [row._asdict() for row in self.rows]}
+
+    def page(self) -> str:
+        """The block of ``docs/reference/audit-evidence.md``."""
+        points, ran = sum(row.points for row in self.rows), {row.part for row in self.rows}
+        which = "every point" if self.asked is None else f"some of all, spread evenly, seed {self.seed}"
+        absent = [name for name in PARTS if name not in ran]
+        codes = ", ".join(f"`{code}` {count}" for code, count in sorted(self.codes.items()))
+        parts = [
+            f"`make faults`: {points:,} points in {self.seconds / 60:.0f} minutes ({which}). {self.machine}.",
+            "\n".join(f"- **{name}**: {part.title}" for name, part in PARTS.items() if name in ran),
+            *([f"Not run on this machine: {', '.join(absent)}."] if absent else []),
+            table(self.rows),
+            f"What the program told: {codes}.",
+            _LIMITS,
+        ]
+        return "\n\n".join(parts)
 
 
-def page(outcomes: Sequence[Outcome], asked: int | None, seed: int, seconds: float) -> str:
-    """The block of ``docs/reference/audit-evidence.md``."""
-    named = [f"- **{name}**: {PARTS[name].title}" for name in PARTS if any(one.part == name for one in outcomes)]
-    absent = sorted(set(PARTS) - {one.part for one in outcomes})
+def summary(outcomes: Sequence[Outcome], asked: int | None, seed: int, seconds: float) -> Summary:
+    """Sum a run up."""
     told = Counter(code for one in outcomes for code in one.codes)
-    codes = ", ".join(f"`{code}` {count}" for code, count in sorted(told.items()))
-    which = "every point" if asked is None else f"some of all, spread evenly, seed {seed}"
-    parts = [
-        f"`make faults`: {len(outcomes):,} points in {seconds / 60:.0f} minutes ({which}). {machine()}.",
-        "\n".join(named),
-        *([f"Not run on this machine: {', '.join(absent)}."] if absent else []),
-        table(outcomes),
-        f"What the program told: {codes}.",
-        _LIMITS,
-    ]
-    return "\n\n".join(parts)
+    wrong = [one.document() for one in outcomes if one.wrong]
+    return Summary(asked, seed, round(seconds), machine(), rows(outcomes), dict(told), wrong)
 
 
 _LIMITS = """\
