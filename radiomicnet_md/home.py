@@ -32,6 +32,7 @@ from radiomicnet_md.errors import ConfigurationError, IntegrityError
 from radiomicnet_md.private import replace_private, write_private
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit import seal, sign
+from radiomicnet_md_audit.testimony import beside
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Ledger
@@ -291,7 +292,12 @@ def _refuse_occupied(folder: Path) -> None:
             "A home is already here; it was not touched.",
             remedy="Use it as it is, or name another folder with --home.",
         )
-    if anchor_beside(folder).exists() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    anchor = anchor_beside(folder)
+    if (
+        anchor.exists()
+        or beside(anchor).exists()
+        or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    ):
         raise _occupied(folder)
 
 
@@ -369,8 +375,8 @@ def _remove(*paths: Path) -> None:
 def _occupied(folder: Path) -> ConfigurationError:
     return ConfigurationError(
         "E-HOME-OCCUPIED",
-        "The place of the home, or of the anchor beside it, is taken by something else.",
-        remedy=f"Name another folder with --home, or move {folder} and {anchor_beside(folder)} away.",
+        "The place of the home, or of the anchor files beside it, is taken by something else.",
+        remedy=f"Name another folder with --home, or move {folder} and {anchor_beside(folder)}* away.",
     )
 
 

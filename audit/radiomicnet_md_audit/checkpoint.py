@@ -101,6 +101,25 @@ def open_(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
     Lines by other keys (witnesses) are passed over. Raises :class:`IntegrityError` for a foreign origin, a missing
     signature, a bad one, and when no key is given: nothing verified is a failure.
     """
+    checkpoint, signed = _signers(note, keys, origin)
+    if not keys or signed != len(keys):
+        raise _unsigned()
+    return checkpoint
+
+
+def open_any(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
+    """Return the checkpoint of ``origin`` that one of ``keys`` or more have signed and none of them badly, else raise.
+
+    A witness may know and keep one of a log's signatures alone (c2sp.org/tlog-witness).
+    """
+    checkpoint, signed = _signers(note, keys, origin)
+    if not signed:
+        raise _unsigned()
+    return checkpoint
+
+
+def _signers(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, int]:
+    """Return the checkpoint and how many of the keys have signed it; raise for another log's or a bad signature."""
     checkpoint, parsed = parse_unverified(note)
     if checkpoint.origin != origin:
         raise IntegrityError(
@@ -108,14 +127,15 @@ def open_(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
             "A checkpoint belongs to another log.",
             remedy="Check that log, anchor and policy are those of one site.",
         )
-    signed = {id(key) for line in parsed.signatures for key in keys if _holds(line, key, checkpoint)}
-    if not keys or len(signed) != len(keys):
-        raise IntegrityError(
-            "E-CHECKPOINT-UNSIGNED",
-            "A checkpoint is not signed by the expected log key.",
-            remedy="If the log's key was changed on purpose, verify with the policy that says so.",
-        )
-    return checkpoint
+    return checkpoint, len({id(key) for line in parsed.signatures for key in keys if _holds(line, key, checkpoint)})
+
+
+def _unsigned() -> IntegrityError:
+    return IntegrityError(
+        "E-CHECKPOINT-UNSIGNED",
+        "A checkpoint is not signed by the expected log key.",
+        remedy="If the log's key was changed on purpose, verify with the policy that says so.",
+    )
 
 
 def _holds(line: Signature, key: NoteKey, checkpoint: Checkpoint) -> bool:
