@@ -22,13 +22,14 @@ from typing import NoReturn
 import pytest
 
 from radiomicnet_md import home as homes
-from radiomicnet_md import opening, shelf
+from radiomicnet_md import keyring, opening, rekeying, shelf
 from radiomicnet_md.config import Settings
 from radiomicnet_md.delivery import RECORD, Target
 from radiomicnet_md.desk import Desk, segment_file
 from radiomicnet_md.errors import ConfigurationError, InputError, Problem
 from radiomicnet_md.review import pictures
 from radiomicnet_md_audit import seal, sign
+from radiomicnet_md_audit.keychange import Role
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
 from tests.audit.faults.logs import Scenario, typed
@@ -156,6 +157,27 @@ class Deciding(Scenario):
             return wrong | {STUCK: problem.code}
         if not report.ok:
             wrong[UNVERIFIED] = str(report.findings[:1])
+        return wrong
+
+
+@dataclass(frozen=True)
+class Rekeying(Deciding):
+    """A key of the home is replaced; what a crash leaves of that is settled at the next opening."""
+
+    role: Role = Role.ENGINE
+
+    @property
+    def name(self) -> str:
+        return f"replace the {self.role} key"
+
+    def act(self, folder: Path, say: Say) -> None:
+        home = homes.open_home(folder / "home")
+        say("acknowledged", rekeying.replace_key(home, self.role, home.passphrase()).record_id)
+
+    def judge(self, folder: Path, end: End) -> dict[str, str]:
+        wrong = super().judge(folder, end)
+        if left := keyring.waiting(folder / "home" / "keys"):
+            wrong[STUCK] = f"keys wait: {left}"
         return wrong
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from radiomicnet_md_audit.keychange import Role
 from tests.audit.faults import tracer
-from tests.audit.faults.homes import Deciding, Initialising, light
+from tests.audit.faults.homes import Deciding, Initialising, Rekeying, light
 from tests.audit.faults.logs import Appending, CatchingUp, Creating, Exporting, Scenario
 from tests.audit.faults.outcome import Outcome, spread
 from tests.audit.faults.tracer import End
@@ -22,6 +23,8 @@ HOMES: tuple[Scenario, ...] = (
     Deciding(),
     Deciding(earlier=True),
     Deciding(earlier=True, refused=True),
+    Rekeying(),
+    Rekeying(role=Role.LOG),
 )
 
 # Each is limited where the named file grows: from its size before to its size after.
