@@ -24,6 +24,10 @@ def busy() -> BusyError:
     )
 
 
+# A writer that was killed leaves the end of the log beside its file, and reading it there needs to write.
+_CLOSE = "Check the permissions; to read a log whose writer was killed, copy its folder to where it can be written."
+
+
 def problem(error: BaseException | None) -> Problem:
     """Translate a failure by SQLite's primary result code (sqlite.org/rescode.html); without one it is damage."""
     extended = getattr(error, "sqlite_errorcode", None)
@@ -32,11 +36,11 @@ def problem(error: BaseException | None) -> Problem:
         return busy()
     texts = {
         _FULL: ("E-STORE-FULL", "The disk that holds the log is full.", "Free some space."),
-        _READONLY: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
-        _PERM: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
+        _READONLY: ("E-STORE-READONLY", "The log cannot be written.", _CLOSE),
+        _PERM: ("E-STORE-READONLY", "The log cannot be written.", _CLOSE),
         _IOERR: ("E-STORE-IO", "The disk that holds the log reports an error.", "Check the disk and its space."),
         _PROTOCOL: ("E-STORE-LOCK", "The log's locks do not work.", "Try again, and keep the log on a local disk."),
-        _CANTOPEN: ("E-STORE-OPEN", "The log's file cannot be opened.", "Check the permissions."),
+        _CANTOPEN: ("E-STORE-OPEN", "The log's file cannot be opened.", _CLOSE),
     }
     if code in texts:
         name, message, remedy = texts[code]
