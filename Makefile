@@ -6,6 +6,8 @@
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
+#   make faults   kills, failing disks, a killed server and jumping clocks at thousands of points of the audit log, as in
+#                 docs/reference/audit-evidence.md; FAULTS_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
 #   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
 #                 BENCH_FLAGS=--write also writes that page
@@ -28,6 +30,7 @@ BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
+FAULTS_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -39,7 +42,7 @@ STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine tamper fuzz docs clean
+.PHONY: setup demo test check determinism tamper faults fuzz bench bench-radiomics bench-networks bench-engine docs clean
 
 setup: $(STAMP)
 
@@ -63,6 +66,9 @@ check: setup
 
 determinism: setup
 	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)
+
+faults: setup
+	@$(BIN)/python -m tests.audit.faults $(FAULTS_FLAGS)
 
 bench: setup
 	@$(BIN)/python benchmarks/run.py
