@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(text)
     for name, left in (("survived", survived - set(reasons)), ("has no survivor", set(reasons) - survived)):
         for module, function, change in sorted(left):
-            print(f"- {{module: {module}, function: {function}}}  # {name}\n  change: {json.dumps(change, ensure_ascii=False)}")
+            print(
+                f"- {{module: {module}, function: {function}}}  # {name}\n  change: {json.dumps(change, ensure_ascii=False)}"
+            )
     if asked.write:
         from tests.audit.evidence_page import write_block
 
@@ -173,7 +175,10 @@ def changed(diff: str) -> str:
 
 def known() -> list[tuple[str, str, str]]:
     """Return the survivors that have a reason."""
-    return [(one["module"], one["function"], one["change"]) for one in yaml.safe_load((HERE / "survivors.yaml").read_text("utf-8"))]
+    return [
+        (one["module"], one["function"], one["change"])
+        for one in yaml.safe_load((HERE / "survivors.yaml").read_text("utf-8"))
+    ]
 
 
 def table(outcomes: dict[str, Outcome], reasons: Sequence[tuple[str, str, str]], minutes: int) -> str:
@@ -184,7 +189,14 @@ def table(outcomes: dict[str, Outcome], reasons: Sequence[tuple[str, str, str]],
     for module, outcome in outcomes.items():
         explained = sum((module, *one) in reasons for one in outcome.survivors)
         figures = (outcome.mutants, outcome.killed, outcome.late, len(outcome.survivors), explained)
-        rows.append((f"`{module}`", *map(str, figures), percent(outcome.killed + outcome.late, outcome.mutants), str(outcome.sentences)))
+        rows.append(
+            (
+                f"`{module}`",
+                *map(str, figures),
+                percent(outcome.killed + outcome.late, outcome.mutants),
+                str(outcome.sentences),
+            )
+        )
         total.update(dict(zip(heads[1:6], figures, strict=True)), sentences=outcome.sentences)
     share = percent(total["killed"] + total["by time"], total["mutants"])
     rows.append(("all", *(str(total[head]) for head in heads[1:6]), share, str(total["sentences"])))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import libcst as cst
 from libcst import matchers as m
-from mutmut.mutation.file_mutation import create_mutations
+from mutmut.mutation.file_mutation import NEVER_MUTATE_FUNCTION_CALLS, create_mutations
 from mutmut.mutation.mutators import mutation_operators
 
 PLAIN = "__plain"  # the end of the name of a function that was freed from its decorator
@@ -28,12 +28,14 @@ _SENTENCE = re.compile(r"[\w,;.`)] [\w`(]")
 # Calls that take a sentence, and the names under which one is handed to them.
 _SPEAKERS = {"add", "Claim", "IntegrityError", "Wrong", "_fail", "_refuse"}
 _SPOKEN = {"message", "remedy", "text", "why"}
+_CODECS = {"ascii", "utf-8"}
 
 Operator = Callable[[cst.CSTNode], Iterable[cst.CSTNode]]
 
 
 def install() -> None:
     """Make mutmut use its own operators without those of sentences, and ours."""
+    NEVER_MUTATE_FUNCTION_CALLS.add("cast")  # speaks to the type checker alone
     mutation_operators[:] = [*((kind, _quiet(operator)) for kind, operator in _MUTMUTS), *_OURS]
 
 
@@ -55,13 +57,17 @@ def undecorated(source: str) -> str:
 
 class _Undecorate(cst.CSTTransformer):
     def leave_FunctionDef(  # noqa: N802 -- the name that libcst calls
-        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+        self,
+        original_node: cst.FunctionDef,  # noqa: ARG002 -- the call that libcst makes
+        updated_node: cst.FunctionDef,
     ) -> cst.FunctionDef | cst.FlattenSentinel[cst.BaseStatement]:
         decorators = [one.decorator.value for one in updated_node.decorators if isinstance(one.decorator, cst.Name)]
         if decorators not in (["property"], ["contextmanager"]):
             return updated_node
         name = updated_node.name.value + PLAIN
-        door = updated_node.with_changes(body=cst.SimpleStatementSuite([cst.parse_statement(f"return self.{name}()").body[0]]))
+        door = updated_node.with_changes(
+            body=cst.SimpleStatementSuite([cst.parse_statement(f"return self.{name}()").body[0]])
+        )
         return cst.FlattenSentinel([door, updated_node.with_changes(name=cst.Name(name), decorators=[])])
 
 
@@ -147,7 +153,9 @@ def _is_sentence(node: cst.CSTNode) -> bool:
 
 
 def _silenced(node: cst.CSTNode, mutated: cst.CSTNode) -> bool:
-    """Whether the mutant is a call whose sentence is None now."""
+    """Whether the mutant is a call whose sentence is None now, or a codec by the same name in capitals."""
+    if isinstance(node, cst.SimpleString) and isinstance(mutated, cst.SimpleString):
+        return node.raw_value in _CODECS and mutated.raw_value.lower() == node.raw_value
     if not isinstance(node, cst.Call) or not isinstance(mutated, cst.Call) or len(node.args) != len(mutated.args):
         return False
     changed = [old for old, new in zip(node.args, mutated.args, strict=True) if old is not new]
