@@ -10,11 +10,16 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from radiomicnet_md_traceability import load
+
 EXAMPLES = 30
+
+load.requirement_ids = cache(load.requirement_ids)  # once for all mutants, which are forks of one process
 
 # Long, or about other things than a verdict: memory, time, other processes.
 LEFT_OUT = (
