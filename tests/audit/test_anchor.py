@@ -139,8 +139,8 @@ class TestFile:
             AnchorFile(tmp_path / "none" / "log.anchor").create()
 
     def test_a_full_disk_stops_the_receipt(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with refused("E-ANCHOR-WRITE", ConfigurationError), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(anchor, "_tail", lambda _: (None, b""))
+        monkeypatch.setattr(anchor, "_tail", lambda _: (None, b""))
+        with refused("E-ANCHOR-WRITE", ConfigurationError):
             AnchorFile(Path("/dev/full")).catch_up(1, LOG.get)
 
     def test_the_last_line_of_a_long_anchor_is_found(self, file: AnchorFile) -> None:
