@@ -17,8 +17,10 @@ import hashlib
 import os
 import re
 import stat
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
@@ -101,7 +103,7 @@ def parse_manifest(payload: bytes) -> Manifest:
             "created": str(created),
             "files": dict(files),
             **more,
-        } if not more and all(_PATH.fullmatch(path) for path in files):
+        } if not more and type(size) is int and all(_PATH.fullmatch(path) for path in files):
             return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
     raise _bad_manifest()
 
@@ -130,6 +132,7 @@ class _Bundle:
         self.files = Findings()
         self.leaves = bytearray()  # the leaf hashes, one after the other
         self.latest = ""
+        self.lines: Counter[str] = Counter()  # of each file that is read by line
 
     def report(self) -> Report:
         try:
@@ -180,7 +183,8 @@ class _Bundle:
         for seen in self.walk.feed_all(self._pairs(entries, notes)):
             self.leaves += seen.task.nodes[0].hash
         # One of the two may be longer than the other; reading both to their ends checks both digests.
-        if sum(1 for _ in entries) or sum(1 for _ in notes) or self.walk.tree.size != manifest.size:
+        deque(chain(entries, notes), maxlen=0)
+        if not self.lines[ENTRIES] == self.lines[CHECKPOINTS] == self.walk.tree.size == manifest.size:
             self.files.add(None, "E-BUNDLE-SIZE", "The export does not hold one entry and checkpoint for each size.")
 
     def _pairs(self, entries: Iterator[bytes], notes: Iterator[bytes]) -> Iterator[tuple[bytes, str]]:
@@ -257,6 +261,7 @@ class _Bundle:
             while line := file.readline(_LONGEST_LINE):
                 digest.update(line)
                 size += len(line)
+                self.lines[path] += 1
                 if not line.endswith(b"\n"):
                     self.files.add(None, "E-BUNDLE-LINE", f"A line of {path} is unfinished or too long.")
                 yield line.removesuffix(b"\n")
@@ -277,7 +282,7 @@ def _tree(folder: Path) -> Iterator[tuple[str, int]]:
 
 def _listed(item: object) -> Listed:
     match item:
-        case {"sha256": str(sha256), "size": int(size), **more} if not more:
+        case {"sha256": str(sha256), "size": int(size), **more} if not more and type(size) is int:
             return Listed(sha256, size)
     raise _bad_manifest()
 
