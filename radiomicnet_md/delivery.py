@@ -30,7 +30,7 @@ from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md_audit import canonical
 
 if TYPE_CHECKING:
-    from radiomicnet_md_audit.ledger import Receipt
+    from radiomicnet_md_audit.appending import Receipt
 
 RECORD = "record.json"
 NAMES = ("mask.png", "mask.dcm", "mask.nii.gz", "source.dcm", "overlay.png", "why.png", RECORD)

@@ -39,7 +39,8 @@ from radiomicnet_md_audit.errors import RecordError
 if TYPE_CHECKING:
     from radiomicnet_md.decision import Decision
     from radiomicnet_md.engine.segment import Engine
-    from radiomicnet_md_audit.ledger import Ledger, Receipt
+    from radiomicnet_md_audit.appending import Receipt
+    from radiomicnet_md_audit.ledger import Ledger
 
 CASES_BETWEEN_TESTS = 100  # the known-answer test runs at start and then this often
 ALGORITHM = "RadiomicNet-MD"

@@ -6,9 +6,9 @@ Rules of this module:
 - Folders are 0700 and files 0600 from the moment they exist; a home that others can read is not opened.
 - ``home.yaml`` is written last when a home is made and read first when it is opened. A home whose format
   this version does not know is left alone. A home that cannot be finished is taken away again, anchor included.
-- Private keys are encrypted. A demonstration home made without a passphrase keeps a generated one beside
-  its keys. ``home.yaml`` tells so, and every record it makes is stamped ``untrusted-key``, wherever the
-  passphrase goes later.
+- Private keys are encrypted, or in a token (see ``keyring``). A demonstration home made without a passphrase
+  keeps a generated one beside its keys. ``home.yaml`` tells so, and every record it makes is stamped
+  ``untrusted-key``, wherever the passphrase goes later.
 - The anchor lies outside the home, beside it.
 - ``home.yaml`` holds what was installed when the home was made, so that a later difference stops the device.
 """
@@ -29,13 +29,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from radiomicnet_md import passphrases
+from radiomicnet_md import keyring, passphrases
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
+from radiomicnet_md.private import write_private
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit import seal, sign
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Ledger
+    from radiomicnet_md_audit.pkcs11_key import Token
     from radiomicnet_md_audit.policy import Policy
 
 FORMAT = 1
@@ -51,8 +53,8 @@ _FOLDERS = ("keys", "artefacts", "staging", "vault", "logs")
 class Keys:
     """The engine signs records, the log and its cosigner sign checkpoints."""
 
-    engine: sign.SigningKey
-    log: sign.SigningKey
+    engine: sign.Signer
+    log: sign.Signer
     cosigner: sign.CosigningKey
 
 
@@ -130,9 +132,9 @@ class Home:
         """The private keys; :class:`ConfigurationError` for a wrong passphrase."""
         folder = self.folder / "keys"
         return Keys(
-            sign.load_private(folder / "engine.pem", passphrase),
-            sign.load_private(folder / "log.pem", passphrase),
-            sign.load_cosigner(folder / "cosigner.pem", passphrase),
+            keyring.open_(folder, "engine", passphrase),
+            keyring.open_(folder, "log", passphrase),
+            sign.load_cosigner(folder / "cosigner.pem", keyring.secret(folder, passphrase)),
         )
 
     def policy(self) -> Policy:
@@ -148,32 +150,41 @@ class Home:
             wrapped = (self.folder / "vault" / "key").read_bytes()
         except OSError as error:
             raise _unusable(f"The home's vault cannot be read: {error.strerror}.") from error
-        return seal.unwrap(wrapped, passphrase)
+        return seal.unwrap(wrapped, keyring.secret(self.folder / "keys", passphrase))
 
 
 def create(
-    folder: Path, *, clinical: bool = False, audit_db: str | None = None, installed: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    clinical: bool = False,
+    audit_db: str | None = None,
+    installed: Mapping[str, str] | None = None,
+    token: Token | None = None,
 ) -> Home:
     """Make a home: keys, vault, empty log, anchor; ``home.yaml`` last.
 
     ``installed`` is frozen in it: a digest for each dependency, as ``engine.installation.record_digests`` gives them.
 
     A clinical home needs a passphrase from ``RADIOMICNET_MD_KEY_PASSPHRASE_FILE`` or a terminal; a
-    demonstration home makes one up where the environment names none. Raises
+    demonstration home makes one up where the environment names none. With ``token``, the keys of engine and log
+    are made in that, and the passphrase is its user PIN, which no home makes up. Raises
     :class:`ConfigurationError` when something is in the way or the folder cannot be written.
     """
     from radiomicnet_md_audit.store import database_path, on_server
 
     folder = folder.absolute()
     _refuse_occupied(folder)
-    passphrase = passphrases.new(clinical=clinical)
+    if token is None:
+        passphrase = passphrases.new(clinical=clinical)
+    else:
+        passphrase = passphrases.existing(folder / "keys" / "passphrase", of=f"the token {token.label} (its user PIN)")
     origin = f"radiomicnet-md/{secrets.token_hex(8)}"
     home = Home(folder, clinical, origin, stored_passphrase=passphrase is None, installed=dict(installed or {}))
     database = audit_db or home.database
     try:
         with ExitStack() as undo:
             _claim(home, None if on_server(database) else database_path(database), undo)
-            _fill(home, passphrase, database)
+            _fill(home, passphrase, database, token, undo)
             undo.pop_all()
     except OSError as error:
         raise _unusable(f"The home cannot be made: {error.strerror}.") from error
@@ -213,15 +224,6 @@ def anchor_beside(folder: Path) -> Path:
 def revoked_list(folder: Path) -> Path:
     """Where a home keeps the signed list of revoked releases that its owner was sent, if any."""
     return folder / "revoked.json"
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a new file of mode 0600 and return when it is on the disk; ``OSError`` where that fails."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def note_fault(folder: Path, error: BaseException) -> bool:
@@ -312,7 +314,7 @@ def _claim(home: Home, database: Path | None, undo: ExitStack) -> None:
     undo.callback(_remove, *(database.with_name(database.name + ending) for ending in endings))
 
 
-def _fill(home: Home, passphrase: bytes | None, database: str) -> None:
+def _fill(home: Home, passphrase: bytes | None, database: str, token: Token | None, undo: ExitStack) -> None:
     """Put everything into a home whose places are claimed."""
     from radiomicnet_md_audit.ledger import Ledger
 
@@ -322,10 +324,13 @@ def _fill(home: Home, passphrase: bytes | None, database: str) -> None:
     if passphrase is None:
         passphrase = secrets.token_hex(32).encode()
         write_private(folder / "keys" / "passphrase", passphrase + b"\n")
-    engine, log = _make_key(folder, "engine", passphrase), _make_key(folder, "log", passphrase)
-    cosigner = sign.generate_cosigner()
-    sign.save_private(cosigner, folder / "keys" / "cosigner.pem", passphrase)
-    write_private(folder / "vault" / "key", seal.wrap(seal.new_key(), passphrase))
+    keys = folder / "keys"
+    if token is not None:
+        keyring.use_token(keys, token, passphrase, home.origin, undo)
+    engine, log = (keyring.make(keys, name, passphrase, home.origin) for name in ("engine", "log"))
+    cosigner, secret = sign.generate_cosigner(), keyring.secret(keys, passphrase)
+    sign.save_private(cosigner, keys / "cosigner.pem", secret)
+    write_private(folder / "vault" / "key", seal.wrap(seal.new_key(), secret))
     with Ledger.create(database, home.origin, engine, log, home.anchor, cosigner=cosigner) as ledger:
         write_private(folder / "policy.json", ledger.declared.to_json())
     made = {
@@ -347,13 +352,6 @@ def _remove(*paths: Path) -> None:
                 path.rmdir()
             else:
                 path.unlink()
-
-
-def _make_key(folder: Path, name: str, passphrase: bytes) -> sign.SigningKey:
-    key = sign.generate()
-    sign.save_private(key, folder / "keys" / f"{name}.pem", passphrase)
-    write_private(folder / "keys" / f"{name}.pub", key.public.to_pem())
-    return key
 
 
 def _occupied(folder: Path) -> ConfigurationError:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
-from radiomicnet_md.home import write_private
+from radiomicnet_md.private import write_private
 from radiomicnet_md_audit import seal
 
 _SALT = "salt"

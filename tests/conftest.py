@@ -19,15 +19,19 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from radiomicnet_md import compiling
 from radiomicnet_md_traceability import load
+
+if TYPE_CHECKING:
+    from tests.tokens import SoftHSM
 
 compiling.use_private_cache()  # what the demo compiled, and what tests of other processes compile, is compiled once
 
@@ -48,6 +52,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "openvino": lambda: _package("openvino"),
     "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
     "rfc3161-client": lambda: _package("rfc3161_client"),
+    "softhsm": lambda: max(map(str, Path("/usr/lib").glob("softhsm/libsofthsm2.so")), default=None),
     "strace": lambda: shutil.which("strace"),
 }
 
@@ -87,6 +92,15 @@ def require() -> Callable[[str], Path]:
 def data(require: Callable[[str], Path]) -> Path:
     """The folder of real data (``busi_384``, ``dicom``, …) that ``RADIOMICNET_MD_DATA`` names."""
     return require("data")
+
+
+@pytest.fixture
+def softhsm(require: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHSM]:
+    """Tokens of the test's own, and no other token of this machine."""
+    from tests.tokens import SoftHSM
+
+    with SoftHSM(require("softhsm"), tmp_path / "softhsm", monkeypatch) as made:
+        yield made
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -155,7 +155,8 @@ class _Bundle:
     def _manifest(self) -> Manifest:
         envelope = self._read(MANIFEST)
         manifest = parse_manifest(dsse.parse_unverified(envelope).payload)
-        keys = [key.key for key in self.policy.log_keys_at(manifest.size)]
+        # Who signs a manifest is who would sign the next entry's checkpoint.
+        keys = [key.key for key in self.policy.log_keys_at(manifest.size + 1)]
         trusted = {key.keyid: key for key in keys if isinstance(key, VerifyingKey)}
         dsse.open_(envelope, trusted, MANIFEST_TYPE)
         if manifest.origin != self.policy.origin:

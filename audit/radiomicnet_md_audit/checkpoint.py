@@ -21,7 +21,7 @@ from radiomicnet_md_audit.encoding import b64decode, b64encode
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.merkle import HASH_BYTES
 from radiomicnet_md_audit.note import NAME, Note, NoteKey, Signature, parse
-from radiomicnet_md_audit.sign import MLDSA44_SIGNATURE_BYTES, CosigningKey, SigningKey, VerifyingKey
+from radiomicnet_md_audit.sign import MLDSA44_SIGNATURE_BYTES, CosigningKey, Signer, VerifyingKey
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _LARGEST_TIME = 2**63 - 1
@@ -44,7 +44,7 @@ class Checkpoint:
 class LogKeys:
     """The private keys with which a log signs its checkpoints; ``cosigner`` is the post-quantum one."""
 
-    signer: SigningKey
+    signer: Signer
     cosigner: CosigningKey | None = None
 
     def public(self, origin: str) -> tuple[NoteKey, ...]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from radiomicnet_md_audit import canonical
 from radiomicnet_md_audit.encoding import b64decode, b64encode
 from radiomicnet_md_audit.errors import IntegrityError
-from radiomicnet_md_audit.sign import SIGNATURE_BYTES, SigningKey, VerifyingKey
+from radiomicnet_md_audit.sign import SIGNATURE_BYTES, Signer, VerifyingKey
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 
@@ -56,7 +56,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def seal(payload: bytes, payload_type: str, key: SigningKey) -> bytes:
+def seal(payload: bytes, payload_type: str, key: Signer) -> bytes:
     """Sign ``payload`` and return the envelope's bytes."""
     return encode(Unverified(payload, payload_type, key.public.keyid, key.sign(pae(payload_type, payload))))
 

@@ -67,13 +67,18 @@ class Wrong(NamedTuple):
 
 @dataclass(slots=True)
 class Task:
-    """An entry at its place: the nodes that it completes, and the root that its checkpoint has to name."""
+    """An entry at its place: the nodes that it completes, the root that its checkpoint has to name, the keys there.
+
+    ``declared`` has the keys that the log names, if it does; ``wrong`` is what was found when they were followed here.
+    """
 
     index: int
     envelope: bytes
     note: str
     nodes: list[Node]
     root: bytes
+    declared: Ring | None
+    wrong: Wrong | None = None
 
 
 @dataclass(slots=True)
@@ -89,14 +94,16 @@ class Seen:
     trust: list[Wrong] = field(default_factory=list)
 
 
-def examine(task: Task, declared: Ring | None, trusted: Ring | None) -> Seen:
+def examine(task: Task, trusted: Ring | None) -> Seen:
     """Check form and signature of the entry, the signatures of its checkpoint, and both against the reader's keys.
 
-    ``declared`` has the keys that the log names, ``trusted`` those of the reader's policy, where there is one.
-    Signatures are checked with the former, and with the latter where the log names none.
+    ``trusted`` has the keys of the reader's policy, where there is one. Signatures are checked with those that the log
+    names, and with the reader's where it names none.
     """
     seen = Seen(task)
-    known = declared or trusted
+    if task.wrong is not None:
+        seen.record.append(task.wrong)
+    known = task.declared or trusted
     try:
         parts = dsse.parse_unverified(task.envelope)
     except IntegrityError as problem:
@@ -107,7 +114,7 @@ def examine(task: Task, declared: Ring | None, trusted: Ring | None) -> Seen:
         seen.keyid = parts.keyid
         _record(parts, known, seen)
         if trusted is not None:
-            _trusted(declared, trusted, seen)
+            _trusted(task.declared, trusted, seen)
     _checkpoint(known, seen)
     return seen
 
@@ -144,7 +151,7 @@ def _trusted(declared: Ring | None, trusted: Ring, seen: Seen) -> None:
     size = seen.task.index + 1
     keys = trusted.at(size)
     if seen.keyid not in keys.engine:
-        text = "The record's key is not trusted by the policy at this size."
+        text = "The policy does not trust the record's key at this size; a change of keys takes a newer policy."
         seen.trust.append(Wrong("E-KEY-UNTRUSTED", text))
     checked = () if declared is None else declared.at(size).log
     if not keys.log or not all(key in checked for key in keys.log):

@@ -132,7 +132,7 @@ class _Export:
             size=size,
             last=size - 1,
             proof=bundle.proof_path(size - 1),
-            vkey=self.policy.log_keys[0][0].vkey(),
+            vkey=self.policy.log_keys_at(size)[0].vkey(),
         )
         return text.encode()
 

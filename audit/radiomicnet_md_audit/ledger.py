@@ -3,13 +3,10 @@
 
 Rules of this module:
 
-- One append is one transaction: read the head, check it, add origin, producer and counter, sign the record, hash it
-  into the tree, sign the checkpoint, store all three, commit. Then the anchor line is written and synced. Only
-  then the receipt exists. A crash at any point leaves a log that verifies; a record without receipt may be in it.
-- The head is checked before every append: a checkpoint that does not belong to the stored tree stops the log.
+- One append is one transaction (see ``appending``). After its commit the anchor line is written and synced, and only
+  then the receipt is given. A crash at any point leaves a log that verifies; a record without receipt may be in it.
 - A log is made with its first entry, the genesis, in the same transaction as its tables. The genesis names the
   log (origin) and its keys. A policy, if given, must agree with it.
-- Record ids never repeat, a request ends at most once, and counters of a producer (an engine key) have no gap.
 """
 
 from __future__ import annotations
@@ -18,40 +15,27 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self, cast
+from typing import Self
 
-from radiomicnet_md_audit import canonical, checkpoint, clock, dsse, merkle, proof, settled, statement
+from radiomicnet_md_audit import clock, dsse, keychange, merkle, opening, proof, settled, statement, upgrading
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorFile
-from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
-from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError, Problem, RecordError
+from radiomicnet_md_audit.appending import Receipt, Writer, append, ask_again, checked_edge
+from radiomicnet_md_audit.checkpoint import LogKeys
+from radiomicnet_md_audit.errors import ConfigurationError, Problem
+from radiomicnet_md_audit.keychange import Change, Role
 from radiomicnet_md_audit.note import NoteKey
 from radiomicnet_md_audit.policy import Policy
-from radiomicnet_md_audit.sign import CosigningKey, SigningKey
+from radiomicnet_md_audit.schema import SCHEMA_VERSION
+from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
-from radiomicnet_md_audit.store import Row, Store, Transaction, database_path, on_server
+from radiomicnet_md_audit.store import Store, Transaction
 
-LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
 _PAGE = 256
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """Proof for the caller that a record is in the log; digests and root in hex, ``size`` after this record."""
-
-    record_id: str
-    index: int
-    size: int
-    root: str
-    leaf_sha256: str
-    envelope_sha256: str
-    checkpoint: str
-    keyid: str
-    time_utc: str
 
 
 @dataclass(frozen=True)
@@ -60,15 +44,6 @@ class Entry:
 
     index: int
     envelope: bytes
-
-
-@dataclass(frozen=True)
-class Writer:
-    """What it takes to append: the engine's key signs records, the log's keys sign checkpoints."""
-
-    engine_key: SigningKey
-    log_keys: LogKeys
-    clock: Callable[[], clock.Instant] = clock.now
 
 
 class Ledger:
@@ -84,14 +59,16 @@ class Ledger:
         self._writer = writer
         self._anchor = anchor
         self._written: dict[int, Anchored] = {}  # the anchor lines of this ledger's last two appends
+        self._size = -1  # of the log when this ledger last wrote to it, with the keys that it had then
+        self._changes: list[int] | None = None
 
     @classmethod
     def create(  # noqa: PLR0913 -- the parts of a log, each of them needed
         cls,
         url: str,
         origin: str,
-        engine_key: SigningKey,
-        log_key: SigningKey,
+        engine_key: Signer,
+        log_key: Signer,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
@@ -109,20 +86,21 @@ class Ledger:
         predicate = {
             "record_id": identity,
             **policies.genesis_predicate(origin, keys, engine_key.public),
+            upgrading.NAME: SCHEMA_VERSION,
         }
         subject = {origin: hashlib.sha256(keys[0].vkey().encode()).hexdigest()}
         if anchor is not None:
             AnchorFile(anchor).create()
         with Store.create(url) as transaction:
-            _append(transaction, statement.build(statement.GENESIS, subject, predicate), writer, origin)
+            append(transaction, statement.build(statement.GENESIS, subject, predicate), writer, origin, ())
         return cls.open(url, engine_key, log_key, anchor, cosigner=cosigner, clock=clock)
 
     @classmethod
     def open(  # noqa: PLR0913 -- as for create
         cls,
         url: str,
-        engine_key: SigningKey | None,
-        log_key: SigningKey | None,
+        engine_key: Signer | None,
+        log_key: Signer | None,
         anchor: Path | None,
         *,
         cosigner: CosigningKey | None = None,
@@ -137,18 +115,18 @@ class Ledger:
         writer = None
         if engine_key is not None and log_key is not None:
             writer = Writer(engine_key, LogKeys(log_key, cosigner), clock)
-        store = _opened(url)
+        store = opening.opened(url)
         try:
             with store.read() as transaction:
-                declared = _genesis_policy(transaction)
-                _check_origin(policy, declared)
+                declared = opening.declared_keys(transaction, writing=writer is not None)
+                opening.check_origin(policy, declared)
                 size = transaction.size()
-                if writer is not None:  # who only reads may look at a broken log, and verify it
-                    _checked_edge(transaction, size, declared.log_keys_at(size), declared.origin)
+                if writer is not None:
+                    checked_edge(transaction, size, declared.log_keys_at(size), declared.origin)
+                    opening.check_writer(writer, declared, size)
             ledger = cls(store, declared, policy, writer, None if anchor is None else AnchorFile(anchor))
             if writer is not None:
-                _check_writer(writer, declared, size)
-                ledger._anchor_up_to(size)
+                ledger._anchor_up_to(opening.upgraded(store, writer, declared, size))
         except BaseException:
             store.close()
             raise
@@ -201,14 +179,37 @@ class Ledger:
         record or request, :class:`ConfigurationError` when the log or the anchor cannot be written, and
         :class:`IntegrityError` when the log's head does not hold.
         """
-        writer = self.writer
         with self.store.write() as transaction:
-            receipt = _append(transaction, document, writer, self.origin)
+            size = transaction.size()
+            if size != self._size:  # somebody else has written, or this is the first
+                self._catch_up(transaction)
+            receipt = append(transaction, document, self.writer, self.origin, self.declared.log_keys_at(size))
+        self._size = receipt.size
         self._written = {
             **{size: line for size, line in self._written.items() if size == receipt.index},
             receipt.size: Anchored(receipt.size, receipt.checkpoint, receipt.time_utc),
         }
         self._anchor_up_to(receipt.size)
+        return receipt
+
+    def change_key(self, role: Role, key: Signer | CosigningKey, compromised_from: int | None = None) -> Receipt:
+        """Record that ``key`` takes the place of the present one; return the receipt of that record.
+
+        The next append uses the new key. ``compromised_from`` is the size from which the old one may have been in other
+        hands. Raises as :meth:`append` does, and :class:`IntegrityError` ``E-KEY-EVENT`` where the log has no key of
+        this role, has known the new one before, or never had that size.
+        """
+        writer, size = self.writer, self.size + 1
+        public: keychange.Key = NoteKey(self.origin, key.public)
+        if role is Role.ENGINE and not isinstance(key, CosigningKey):
+            public = key.public
+        change = Change(role, keychange.current(self.declared, role, size), public, compromised_from)
+        keychange.check(change, self.declared, size)
+        identity = statement.record_id(secrets.token_bytes(16))
+        predicate = change.predicate(self.origin, identity, writer.key(role), key)
+        receipt = self.append(statement.build(statement.KEY_EVENT, {"key": change.introduces_sha256}, predicate))
+        self.declared = self.declared.changed(change.retires, public, receipt.size + 1, compromised_from)
+        self._writer, self._changes = writer.with_key(role, key), None
         return receipt
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
@@ -219,6 +220,16 @@ class Ledger:
                 rows = transaction.rows(page, min(page + _PAGE, end))
             yield from (Entry(row.index, row.envelope) for row in rows)
 
+    def events(self, *predicate_types: str) -> Iterator[Entry]:
+        """Yield the entries of these types, none of them that of decisions, in order."""
+        with self.store.read() as transaction:
+            listed = transaction.version >= upgrading.WITH_EVENTS
+            indices = transaction.events(predicate_types) if listed else range(transaction.size())
+        for index in indices:
+            for entry in self.entries(index, index + 1):
+                if listed or self.read(entry).predicate_type in predicate_types:
+                    yield entry
+
     def find(self, record_id: str) -> Entry:
         """Return the entry with this record id or unambiguous beginning of one.
 
@@ -227,9 +238,9 @@ class Ledger:
         with self.store.read() as transaction:
             rows = transaction.by_record(record_id.lower()) if record_id.isascii() and record_id.isalnum() else []
         if len(rows) > 1:
-            _ask_again("E-RECORD-AMBIGUOUS", "Several records have an id that begins like this.")
+            ask_again("E-RECORD-AMBIGUOUS", "Several records have an id that begins like this.")
         if not rows:
-            _ask_again("E-RECORD-UNKNOWN", "No record of this log has an id that begins like this.")
+            ask_again("E-RECORD-UNKNOWN", "No record of this log has an id that begins like this.")
         return Entry(rows[0].index, rows[0].envelope)
 
     def find_request(self, request_id: str) -> Entry | None:
@@ -266,6 +277,14 @@ class Ledger:
         """Return the whole anchor, or None where the log has none."""
         return None if self._anchor is None else self._anchor.read()
 
+    def _catch_up(self, transaction: Transaction) -> None:
+        """Follow the log's keys to its present end; raise where this ledger's are not in force any more."""
+        changes = opening.changes(transaction)
+        if changes != self._changes:
+            self.declared = opening.declared_keys(transaction, writing=True)
+            self._changes = changes
+        opening.check_writer(self.writer, self.declared, transaction.size())
+
     def _anchor_up_to(self, size: int) -> None:
         if self._anchor is not None:
             self._anchor.catch_up(size, self._anchored)
@@ -280,117 +299,3 @@ class Ledger:
             note = transaction.note(size)
         payload = dsse.parse_unverified(row.envelope).payload
         return Anchored(size, note, statement.parse(payload).log.time_utc)
-
-
-def _append(transaction: Transaction, document: dict[str, object], writer: Writer, origin: str) -> Receipt:
-    size = transaction.size()
-    edge = _checked_edge(transaction, size, writer.log_keys.public(origin), origin)
-    identity = statement.check_draft(document)
-    request = statement.terminal_request(document)
-    _refuse_repeated(transaction, identity, request)
-    moment = writer.clock()
-    keyid = writer.engine_key.public.keyid
-    log = statement.LogPart(origin, keyid, transaction.next_counter(keyid), moment.text(), moment.monotonic_ns)
-    payload = canonical.dumps(_completed(document, log))
-    envelope = dsse.seal(payload, dsse.STATEMENT_TYPE, writer.engine_key)
-    if len(envelope) > LARGEST_ENTRY:
-        raise ConfigurationError(
-            "E-RECORD-LARGE",
-            f"A record of {len(envelope)} bytes is larger than the {LARGEST_ENTRY} that an entry may have.",
-            remedy="Keep maps and lists as artefacts and put their digests into the record.",
-        )
-    leaf = merkle.leaf_hash(envelope)
-    nodes = edge.append(leaf)
-    head = Checkpoint(origin, edge.size, edge.root())
-    note = checkpoint.issue(head, writer.log_keys, moment.posix_seconds())
-    transaction.add(Row(size, envelope, identity, request, keyid, log.counter), nodes, note)
-    return Receipt(
-        record_id=identity,
-        index=size,
-        size=head.size,
-        root=head.root.hex(),
-        leaf_sha256=leaf.hex(),
-        envelope_sha256=hashlib.sha256(envelope).hexdigest(),
-        checkpoint=note,
-        keyid=keyid,
-        time_utc=log.time_utc,
-    )
-
-
-def _opened(url: str) -> Store:
-    try:
-        return Store.open(url)
-    except ConfigurationError:
-        # A changed byte of the file's header can look like a log of another version.
-        if not on_server(url) and settled.differs(database_path(url)):
-            raise IntegrityError(
-                "E-STORE-CHANGED",
-                "The log's database file is not the one that was closed last.",
-                remedy="Keep the file as it is and restore the log from a backup; verify the backup.",
-            ) from None
-        raise
-
-
-def _checked_edge(transaction: Transaction, size: int, keys: tuple[NoteKey, ...], origin: str) -> merkle.Frontier:
-    """Return the tree's right edge after checking that the newest checkpoint is signed and is about this tree."""
-    edge = merkle.Frontier(size, transaction.nodes_at(merkle.peaks(size)))
-    if size == 0:
-        return edge
-    head = checkpoint.open_(transaction.note(size), keys, origin)
-    if (head.size, head.root) != (size, edge.root()):
-        _bad_head()
-    return edge
-
-
-def _genesis_policy(transaction: Transaction) -> Policy:
-    """Return what the log says about itself, after checking that its genesis is signed by the key it names."""
-    row = transaction.row(0)
-    if row is None:
-        _bad_head()
-    payload = dsse.parse_unverified(row.envelope).payload
-    declared = policies.from_genesis(statement.parse(payload))
-    dsse.open_(row.envelope, declared.engine_keys_at(1), dsse.STATEMENT_TYPE)
-    return declared
-
-
-def _check_origin(trusted: Policy | None, declared: Policy) -> None:
-    if trusted is not None and trusted.origin != declared.origin:
-        raise IntegrityError(
-            "E-ORIGIN",
-            "The log is not the one that the policy is about.",
-            remedy="Check that home and policy belong to the same site.",
-        )
-
-
-def _check_writer(writer: Writer, declared: Policy, size: int) -> None:
-    known = writer.engine_key.public.keyid in declared.engine_keys_at(size + 1)
-    if not known or writer.log_keys.public(declared.origin) != declared.log_keys_at(size + 1):
-        raise ConfigurationError(
-            "E-KEY-FOREIGN",
-            "The given keys are not those that the log was made with.",
-            remedy="Use the keys of this log's own home.",
-        )
-
-
-def _refuse_repeated(transaction: Transaction, identity: str, request: str | None) -> None:
-    if any(row.record_id == identity for row in transaction.by_record(identity)):
-        _ask_again("E-RECORD-REPEATED", "A record with this id is already in the log.")
-    if request is not None and transaction.by_request(request) is not None:
-        _ask_again("E-REQUEST-DONE", "This request already has its one terminal record.")
-
-
-def _completed(document: dict[str, object], log: statement.LogPart) -> dict[str, object]:
-    predicate = cast("dict[str, object]", document["predicate"])
-    return {**document, "predicate": {**predicate, "log": asdict(log)}}
-
-
-def _ask_again(code: str, message: str) -> NoReturn:
-    raise RecordError(code, message, remedy="List the records with `radiomicnet-md audit list`.")
-
-
-def _bad_head() -> NoReturn:
-    raise IntegrityError(
-        "E-LOG-HEAD",
-        "The log's newest checkpoint does not belong to the tree that is stored.",
-        remedy="Run `radiomicnet-md audit verify`, keep the file as it is, and restore the log from a backup.",
-    )

@@ -6,7 +6,8 @@ Rules of this module:
 - A policy is a JSON file of the exact form in ``FORMAT.md``; an unknown or missing key, a repeated key or an empty
   list is refused. An empty policy would make "nothing was checked" look like "all is well".
 - Validity is counted in tree sizes, never in clock time: a key is valid ``from_size`` (included) ``until_size``
-  (excluded). Entry ``i`` makes the tree of size ``i + 1`` and is judged at that size.
+  (excluded); from ``compromised_from_size`` on, where that is given, it may have been in other hands. Entry ``i`` makes
+  the tree of size ``i + 1`` and is judged at that size.
 - Every log key that is valid at a size must have signed the checkpoint of that size.
 - What a log says about its own keys (its genesis entry) has the same shape, but it is a claim, not trust.
 """
@@ -14,13 +15,15 @@ Rules of this module:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import NoReturn, TypeVar, cast
 
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.note import NAME, NoteKey
 from radiomicnet_md_audit.sign import ED25519_PUBLIC_BYTES, VerifyingKey
 from radiomicnet_md_audit.statement import GENESIS, Statement
+
+_K = TypeVar("_K")
 
 FORMAT = "radiomicnet-md-policy/1"
 LOG_FORMAT = "radiomicnet-md-log/1"
@@ -29,10 +32,14 @@ LARGEST_POLICY = 1024 * 1024
 
 @dataclass(frozen=True)
 class Span:
-    """Tree sizes from ``start`` (included) to ``stop`` (excluded; None is without end)."""
+    """Tree sizes from ``start`` (included) to ``stop`` (excluded; None is without end).
+
+    From ``compromised`` on, if that is given, the key may have been in other hands.
+    """
 
     start: int = 1
     stop: int | None = None
+    compromised: int | None = None
 
     def __contains__(self, size: int) -> bool:
         """Say whether the tree of this size lies in the span."""
@@ -54,6 +61,21 @@ class Policy:
     def engine_keys_at(self, size: int) -> dict[str, VerifyingKey]:
         """Return the keys, by id, that may have signed the last entry of the tree of this size."""
         return {key.keyid: key for key, span in self.engine_keys if size in span}
+
+    def changed(
+        self, old: VerifyingKey | NoteKey, new: VerifyingKey | NoteKey, size: int, compromised: int | None
+    ) -> Policy:
+        """Return the keys with ``new`` in the place of ``old`` from ``size`` on."""
+        return replace(
+            self,
+            log_keys=_succeeded(self.log_keys, old, new, size, compromised),
+            engine_keys=_succeeded(self.engine_keys, old, new, size, compromised),
+        )
+
+    def compromised(self) -> set[tuple[int, int]]:
+        """Return the sizes, from and to before, at which a key signed that may have been in other hands."""
+        spans = [span for _, span in (*self.log_keys, *self.engine_keys)]
+        return {(span.compromised, span.stop) for span in spans if span.compromised is not None and span.stop}
 
     def to_json(self) -> bytes:
         """Return the policy file, indented for people; :func:`parse` reads it back."""
@@ -89,8 +111,8 @@ def from_genesis(statement: Statement) -> Policy:
         } if statement.predicate_type == GENESIS:
             return Policy(
                 origin,
-                tuple((_log_key(vkey, origin), Span()) for vkey in log_keys),
-                tuple((_engine_key(key), Span()) for key in engine_keys),
+                tuple((log_key(vkey, origin), Span()) for vkey in log_keys),
+                tuple((engine_key(key), Span()) for key in engine_keys),
             )
     return _fail("The first entry is not the genesis of a log of this format.")
 
@@ -121,19 +143,20 @@ def parse(data: bytes) -> Policy:
 
 def _spanned_log_key(item: object, origin: str) -> tuple[NoteKey, Span]:
     match item:
-        case {"vkey": vkey, "from_size": start, "until_size": stop, **more} if not more:
-            return _log_key(vkey, origin), _span(start, stop)
+        case {"vkey": vkey, **span}:
+            return log_key(vkey, origin), _span(span)
     return _fail("A log key of a policy is not vkey, from_size, until_size.")
 
 
 def _spanned_engine_key(item: object) -> tuple[VerifyingKey, Span]:
     match item:
-        case {"keyid": keyid, "ed25519": raw, "from_size": start, "until_size": stop, **more} if not more:
-            return _engine_key({"keyid": keyid, "ed25519": raw}), _span(start, stop)
+        case {"keyid": keyid, "ed25519": raw, **span}:
+            return engine_key({"keyid": keyid, "ed25519": raw}), _span(span)
     return _fail("An engine key of a policy is not keyid, ed25519, from_size, until_size.")
 
 
-def _log_key(vkey: object, origin: str) -> NoteKey:
+def log_key(vkey: object, origin: str) -> NoteKey:
+    """Read a log's verifier key; raise :class:`IntegrityError` for another form or another log's."""
     if not isinstance(vkey, str):
         _fail("A log key is not a verifier key text.")
     key = NoteKey.from_vkey(vkey)
@@ -142,7 +165,8 @@ def _log_key(vkey: object, origin: str) -> NoteKey:
     return key
 
 
-def _engine_key(item: object) -> VerifyingKey:
+def engine_key(item: object) -> VerifyingKey:
+    """Read an engine's key (``keyid`` and ``ed25519``); raise :class:`IntegrityError` for any other form."""
     match item:
         case {"keyid": str(keyid), "ed25519": str(text), **more} if not more and _is_hex(text):
             key = VerifyingKey(bytes.fromhex(text))
@@ -155,14 +179,38 @@ def _is_hex(text: str) -> bool:
     return len(text) == 2 * ED25519_PUBLIC_BYTES and set(text) <= set("0123456789abcdef")
 
 
-def _span(start: object, stop: object) -> Span:
-    if type(start) is int and start >= 1 and (stop is None or (type(stop) is int and stop > start)):
-        return Span(start, stop)
-    return _fail("A key's from_size and until_size are not tree sizes in order.")
+def _span(sizes: dict[object, object]) -> Span:
+    match sizes:
+        case {"from_size": int(start), "until_size": int(stop), "compromised_from_size": int(since), **more}:
+            if not more and 1 <= start <= since < stop and _counted(start, stop, since):
+                return Span(start, stop, since)
+        case {"from_size": int(start), "until_size": int() | None as stop, **more}:
+            if not more and start >= 1 and (stop is None or start < stop) and _counted(start, stop):
+                return Span(start, stop)
+    return _fail("A key's from_size, until_size and compromised_from_size are not tree sizes in order.")
+
+
+def _counted(*sizes: object) -> bool:
+    return not any(isinstance(size, bool) for size in sizes)
 
 
 def _sizes(span: Span) -> dict[str, int | None]:
-    return {"from_size": span.start, "until_size": span.stop}
+    sizes = {"from_size": span.start, "until_size": span.stop}
+    return sizes if span.compromised is None else {**sizes, "compromised_from_size": span.compromised}
+
+
+def _succeeded(
+    keys: tuple[tuple[_K, Span], ...], old: object, new: object, size: int, compromised: int | None
+) -> tuple[tuple[_K, Span], ...]:
+    """Return keys with the new one behind the old one, which ends; as they are where the old one is not among them."""
+    after: list[tuple[_K, Span]] = []
+    for key, span in keys:
+        if key != old or span.stop is not None:
+            after.append((key, span))
+            continue
+        start = None if compromised is None else max(compromised, span.start)
+        after += [(key, Span(span.start, size, start)), (cast("_K", new), Span(size))]
+    return tuple(after)
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -14,10 +14,13 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
-SCHEMA_VERSION = 1
+from radiomicnet_md_audit.schema import SCHEMA_VERSION
+
 SCHEMA = "radiomicnet_log"
 OWNER, WRITER, READER = "radiomicnet_log_owner", "radiomicnet_log_writer", "radiomicnet_log_reader"
 PATH = f"pg_catalog, {SCHEMA}, pg_temp"  # of a session that works on the log
@@ -35,6 +38,7 @@ _COLUMNS = {
     ),
     "node": (("level", "bigint", True, ""), ("idx", "bigint", True, ""), ("hash", "bytea", True, "")),
     "checkpoint": (("size", "bigint", True, ""), ("note", "text", True, "C")),
+    "event": (("idx", "bigint", True, ""), ("kind", "text", True, "C")),
 }
 _CONSTRAINTS = {
     "entry": {
@@ -45,6 +49,7 @@ _CONSTRAINTS = {
     },
     "node": {"node_pkey": "PRIMARY KEY (level, idx)"},
     "checkpoint": {"checkpoint_pkey": "PRIMARY KEY (size)"},
+    "event": {"event_pkey": "PRIMARY KEY (idx)"},
 }
 _NEXT = {
     "entry": "NEW.idx IS DISTINCT FROM (SELECT coalesce(max(idx) + 1, 0) FROM radiomicnet_log.entry)",
@@ -52,6 +57,16 @@ _NEXT = {
         SELECT coalesce(max(idx) + 1, 0) FROM radiomicnet_log.node WHERE level = NEW.level
     )""",
     "checkpoint": "NEW.size IS DISTINCT FROM (SELECT coalesce(max(size) + 1, 1) FROM radiomicnet_log.checkpoint)",
+    "event": "NEW.idx IS DISTINCT FROM (SELECT max(idx) FROM radiomicnet_log.entry)",
+}
+# The tables of each version: it has those of the versions before it, too.
+_STEPS = (("entry", "node", "checkpoint"), ("event",))
+# A type is in the payload, which is in the envelope; decisions are not listed.
+_FILL = {
+    "event": """INSERT INTO radiomicnet_log.event SELECT idx, kind FROM (
+    SELECT idx, convert_from(decode(convert_from(envelope, 'UTF8')::json ->> 'payload', 'base64'), 'UTF8')::json
+        ->> 'predicateType' AS kind FROM radiomicnet_log.entry
+) AS typed WHERE kind <> 'urn:radiomicnet-md:decision:1'""",
 }
 _OWN_PATH = "pg_catalog, pg_temp"
 _REFUSE = """
@@ -72,7 +87,8 @@ END
 """
 
 
-_FUNCTIONS = {"refuse": _REFUSE, **{f"{table}_in_order": _in_order(table) for table in _NEXT}}
+def _functions(*tables: str) -> dict[str, str]:
+    return {f"{table}_in_order": _in_order(table) for table in tables}
 
 
 def _triggers(table: str) -> dict[str, str]:
@@ -88,21 +104,24 @@ def _triggers(table: str) -> dict[str, str]:
     }
 
 
-def script() -> str:
-    """Return the SQL that prepares an empty database for a log; its roles must be there (see the how-to)."""
-    return "".join(f"{statement};\n" for statement in ("BEGIN", *_statements(), "COMMIT"))
+def script(since: int = 0) -> str:
+    """Return the SQL that prepares an empty database for a log, or brings one of version ``since`` to this version.
+
+    The roles must be there (see the how-to).
+    """
+    return "".join(f"{statement};\n" for statement in ("BEGIN", *_statements(since), "COMMIT"))
 
 
-def _statements() -> Iterator[str]:
-    yield f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {OWNER}"
+def _statements(since: int) -> Iterator[str]:
+    if not since:
+        yield f"CREATE SCHEMA {SCHEMA} AUTHORIZATION {OWNER}"
     yield f"SET LOCAL ROLE {OWNER}"
     yield f"SET LOCAL search_path = {PATH}"
     yield f"COMMENT ON SCHEMA {SCHEMA} IS '{MARK}{SCHEMA_VERSION}'"
-    for name, body in _FUNCTIONS.items():
-        head = f"CREATE FUNCTION {SCHEMA}.{name}() RETURNS trigger LANGUAGE plpgsql SET search_path = {_OWN_PATH}"
-        yield f"{head} AS $${body}$$"
-    for table in _COLUMNS:
-        yield from _table(table)
+    if not since:
+        yield _function("refuse", _REFUSE)
+    for table in chain(*_STEPS[since:]):
+        yield from _table(table, filled=bool(since))
     yield f"GRANT USAGE ON SCHEMA {SCHEMA} TO {WRITER}, {READER}"
     yield "RESET ROLE"
     # Nobody else may connect, and who may connect has no temporary tables.
@@ -114,13 +133,22 @@ def _statements() -> Iterator[str]:
     )
 
 
-def _table(table: str) -> Iterator[str]:
+def _function(name: str, body: str) -> str:
+    head = f"CREATE FUNCTION {SCHEMA}.{name}() RETURNS trigger LANGUAGE plpgsql SET search_path = {_OWN_PATH}"
+    return f"{head} AS $${body}$$"
+
+
+def _table(table: str, *, filled: bool) -> Iterator[str]:
     lines = [
         f"    {name} {kind}" + (f' COLLATE "{collation}"' if collation else "") + (" NOT NULL" if needed else "")
         for name, kind, needed, collation in _COLUMNS[table]
     ]
     lines += [f"    CONSTRAINT {name} {text}" for name, text in _CONSTRAINTS[table].items()]
     yield f"CREATE TABLE {SCHEMA}.{table} (\n" + ",\n".join(lines) + "\n)"
+    if filled:
+        yield _FILL[table]
+    for name, body in _functions(table).items():
+        yield _function(name, body)
     for name, text in _triggers(table).items():
         yield text
         yield f"ALTER TABLE {SCHEMA}.{table} ENABLE ALWAYS TRIGGER {name}"
@@ -128,18 +156,20 @@ def _table(table: str) -> Iterator[str]:
     yield f"GRANT SELECT ON {SCHEMA}.{table} TO {READER}"
 
 
-def expected() -> frozenset[str]:
-    """Return one line for each fact that :data:`CATALOG` must give, and no other."""
-    lines = [f"schema {OWNER} {MARK}{SCHEMA_VERSION}", f"role {OWNER} nologin"]
-    for table, columns in _COLUMNS.items():
+def expected(version: int = SCHEMA_VERSION) -> frozenset[str]:
+    """Return one line for each fact that :data:`CATALOG` must give for a version, and no other."""
+    lines = [f"schema {OWNER} {MARK}{version}", f"role {OWNER} nologin"]
+    tables = tuple(chain(*_STEPS[:version]))
+    for table in tables:
         lines.append(f"relation {table} r p {OWNER}")
-        lines += [f"column {table} {name} {kind} {needed} {c}".rstrip() for name, kind, needed, c in columns]
+        lines += [f"column {table} {name} {kind} {needed} {c}".rstrip() for name, kind, needed, c in _COLUMNS[table]]
         for name, text in _CONSTRAINTS[table].items():
             lines += [f"constraint {table} {name} {text}", f"relation {name} i p {OWNER}", f"index {name} valid"]
         lines += [f"trigger {table} A {text}" for text in _triggers(table).values()]
         lines += [f"grant {table} {WRITER} INSERT", f"grant {table} {WRITER} SELECT", f"grant {table} {READER} SELECT"]
+    functions = {"refuse": _REFUSE, **_functions(*tables)}
     lines += [
-        f"function {name} {OWNER} plpgsql v false search_path={_OWN_PATH} {body}" for name, body in _FUNCTIONS.items()
+        f"function {name} {OWNER} plpgsql v false search_path={_OWN_PATH} {body}" for name, body in functions.items()
     ]
     return frozenset(lines)
 
@@ -189,4 +219,6 @@ SELECT EXISTS (
 
 
 if __name__ == "__main__":
-    sys.stdout.write(script())
+    parser = argparse.ArgumentParser(description="Print the SQL that an administrator runs once.")
+    parser.add_argument("--from", dest="since", type=int, default=0, choices=range(SCHEMA_VERSION), metavar="VERSION")
+    sys.stdout.write(script(parser.parse_args().since))

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import psycopg
 import sqlalchemy as sa
@@ -24,7 +25,8 @@ import sqlalchemy as sa
 from radiomicnet_md_audit import store
 from radiomicnet_md_audit.errors import ConfigurationError
 from radiomicnet_md_audit.postgresql_failures import problem, unreachable
-from radiomicnet_md_audit.postgresql_schema import CATALOG, MARK, OVERREACH, PATH, SCHEMA_VERSION, expected
+from radiomicnet_md_audit.postgresql_schema import CATALOG, MARK, OVERREACH, PATH, expected
+from radiomicnet_md_audit.schema import SCHEMA_VERSION
 from radiomicnet_md_audit.store import Store, Transaction
 
 _OLDEST_SERVER = 130_000
@@ -62,8 +64,11 @@ FROM pg_namespace WHERE nspname = 'radiomicnet_log'
 class PostgreSQLTransaction(Transaction):
     """One view of the log on a server."""
 
-    def check_schema(self) -> None:
-        """Raise where there is no log's schema, another version's, or a session that may do more than it needs."""
+    def check_schema(self) -> int:
+        """Return the schema's version.
+
+        Raises where there is no log's schema, a newer version's, or a session that may do more than it needs.
+        """
         found = self._connection.exec_driver_sql(_MARKED).first()
         if found is None:
             raise _missing("The database was not prepared for a log.")
@@ -85,6 +90,7 @@ class PostgreSQLTransaction(Transaction):
                 "The log was made by a newer version of this program.",
                 remedy="Use that version or a newer one; this one leaves the log as it is.",
             )
+        return int(version)
 
     def check_begun(self) -> None:
         """Raise where the tables are there and no entry is."""
@@ -94,7 +100,7 @@ class PostgreSQLTransaction(Transaction):
     def damage(self) -> list[str]:
         """Return what in schema, guards and grants is not as this version makes it; the server checks its own pages."""
         found = {str(line) for line in self._connection.exec_driver_sql(CATALOG).scalars()}
-        wanted = expected()
+        wanted = expected(self.version)
         surplus = [f"The database has, and should not have: {_short(line)}" for line in sorted(found - wanted)]
         missing = [f"The database should have, and has not: {_short(line)}" for line in sorted(wanted - found)]
         return (missing + surplus)[:5]
@@ -103,12 +109,16 @@ class PostgreSQLTransaction(Transaction):
 class PostgreSQLStore(Store):
     """A log's database on a server."""
 
+    _version = 0  # until the schema was looked at
+
     @classmethod
     @contextmanager
     def make(cls, url: str) -> Iterator[Transaction]:
         """Yield the transaction that adds the first entry to tables that an administrator has made."""
         opened = cls._connected(url)
         try:
+            if opened.version < SCHEMA_VERSION:
+                opened.upgrade()
             with opened.write() as transaction:
                 if transaction.size():
                     raise ConfigurationError(
@@ -144,12 +154,26 @@ class PostgreSQLStore(Store):
         with self._transaction(_WRITE, _TURN) as transaction:
             yield transaction
 
+    @property
+    def version(self) -> int:
+        """The version of the schema, as it was found."""
+        return self._version
+
+    def upgrade(self) -> NoReturn:
+        """Raise: the device's role may not make tables."""
+        command = f"python -m radiomicnet_md_audit.postgresql_schema --from {self._version}"
+        raise ConfigurationError(
+            "E-STORE-OLDER",
+            f"The log's tables are of version {self._version}; this program writes to version {SCHEMA_VERSION}.",
+            remedy=f"Have the administrator run what `{command}` prints. Reading and verifying work as it is.",
+        )
+
     @classmethod
     def _connected(cls, url: str) -> PostgreSQLStore:
         opened = cls(_engine(url), None)
         try:
             with opened.read() as transaction:
-                transaction.check_schema()
+                opened._version = transaction.check_schema()
         except BaseException:
             opened.close()
             raise
@@ -161,7 +185,7 @@ class PostgreSQLStore(Store):
             try:
                 for sql in begin:
                     connection.exec_driver_sql(sql)
-                yield PostgreSQLTransaction(connection)
+                yield PostgreSQLTransaction(connection, self._version)
                 _commit(connection)
             except BaseException:
                 connection.invalidate()

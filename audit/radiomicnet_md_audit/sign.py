@@ -108,6 +108,19 @@ class _PrivateKey(Protocol):
     ) -> bytes: ...
 
 
+class Signer(Protocol):
+    """Whatever signs with Ed25519 and shows its public half alone: a key from a file, or one that stays in a token."""
+
+    @property
+    def public(self) -> VerifyingKey:
+        """The public half."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature (RFC 8032)."""
+        ...
+
+
 class SigningKey:
     """An Ed25519 private key; it signs, and gives away nothing but its public half."""
 

@@ -17,13 +17,15 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from radiomicnet_md_audit import upgrading
 from radiomicnet_md_audit.errors import ConfigurationError
 from radiomicnet_md_audit.failures import problem
-from radiomicnet_md_audit.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, TABLES
+from radiomicnet_md_audit.schema import APPLICATION_ID, SCHEMA_VERSION, STEPS, TABLES, statements
 from radiomicnet_md_audit.store import WAIT_MS, Store, Transaction, database_path
 
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
@@ -46,10 +48,9 @@ class SQLiteTransaction(Transaction):
     def check_header(self) -> None:
         """Raise when the file is of a newer version or no log."""
         read = {name: self._connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in _HEADER}
-        if read == _HEADER:
+        if read == _HEADER and self.version in range(1, SCHEMA_VERSION + 1):
             return
-        version = read["user_version"]
-        if isinstance(version, int) and version > SCHEMA_VERSION and read == {**_HEADER, "user_version": version}:
+        if read == _HEADER and self.version > SCHEMA_VERSION:
             raise ConfigurationError(
                 "E-STORE-NEWER",
                 "The log was made by a newer version of this program.",
@@ -61,9 +62,9 @@ class SQLiteTransaction(Transaction):
         """Return what SQLite itself and the expected schema find wrong with the file; empty when nothing."""
         found = [str(row[0]) for row in self._connection.exec_driver_sql("PRAGMA integrity_check")]
         messages = [] if found == ["ok"] else found[:5]
-        query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid"
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
         stored = [tuple(row) for row in self._connection.exec_driver_sql(query)]
-        if stored != _EXPECTED_SCHEMA:
+        if stored != _expected_schema(self.version):
             messages.append("The tables and triggers are not those that this version creates.")
         return messages
 
@@ -91,11 +92,11 @@ class SQLiteStore(Store):
                                 "There is already a database where the log should be made.",
                                 remedy="Use the log that is there, or name another place.",
                             )
-                        for sql in SCHEMA:
+                        for sql in statements():
                             connection.exec_driver_sql(sql)
                         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
                         connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
-                        yield SQLiteTransaction(connection)
+                        yield SQLiteTransaction(connection, SCHEMA_VERSION)
             finally:
                 engine.dispose()
 
@@ -118,13 +119,38 @@ class SQLiteStore(Store):
     def read(self) -> Iterator[SQLiteTransaction]:
         """Yield one consistent view of the log."""
         with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN"):
-            yield SQLiteTransaction(connection)
+            yield SQLiteTransaction(connection, _version(connection))
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Yield the only writer there is; what it added is durable when the block is left without an error."""
         with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
-            yield SQLiteTransaction(connection)
+            yield SQLiteTransaction(connection, _version(connection))
+
+    @property
+    def version(self) -> int:
+        """The version of the file."""
+        with self.read() as transaction:
+            return transaction.version
+
+    @contextmanager
+    def upgrade(self) -> Iterator[Transaction]:
+        """Yield the only writer there is, after making the tables that an older file lacks."""
+        engine = _engine(self.path, guarded=False)
+        try:
+            with _translated(), engine.connect() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
+                # Another writer may have come first; then not a byte of the file is changed.
+                for version in range(_version(connection) + 1, SCHEMA_VERSION + 1):
+                    step = STEPS[version - 1]
+                    for sql in step.tables:
+                        connection.exec_driver_sql(sql)
+                    upgrading.fill(SQLiteTransaction(connection, version), version)
+                    for sql in step.triggers:
+                        connection.exec_driver_sql(sql)
+                    connection.exec_driver_sql(f"PRAGMA user_version={version}")
+                yield SQLiteTransaction(connection, SCHEMA_VERSION)
+        finally:
+            engine.dispose()
 
     def fold_wal(self) -> bool:
         """Move the write-ahead log into the database file; say whether nobody was in the way."""
@@ -150,7 +176,7 @@ def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Allow reading, inserting into the three tables and a few PRAGMAs; deny everything else."""
+    """Allow reading, inserting into the tables and a few PRAGMAs; deny everything else."""
     if action == sqlite3.SQLITE_PRAGMA:
         allowed = (first, second) in _ALLOWED_PRAGMAS
     elif action == sqlite3.SQLITE_INSERT:
@@ -195,22 +221,21 @@ def _translated() -> Iterator[None]:
         raise problem(None) from error
 
 
-_HEADER: dict[str, object] = {
-    "application_id": APPLICATION_ID,
-    "user_version": SCHEMA_VERSION,
-    "journal_mode": "wal",
-}
+_HEADER: dict[str, object] = {"application_id": APPLICATION_ID, "journal_mode": "wal"}
 
 
-def _expected_schema() -> list[tuple[object, ...]]:
-    """Return what SQLite itself lists for this schema, in the order of creation."""
+def _version(connection: sa.Connection) -> int:
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+    return version if isinstance(version, int) else 0
+
+
+@cache
+def _expected_schema(version: int) -> list[tuple[object, ...]]:
+    """Return what SQLite itself lists for this version's schema."""
     with sqlite3.connect(":memory:") as memory:
-        for sql in SCHEMA:
+        for sql in statements(version):
             memory.execute(sql)
-        return memory.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
-
-
-_EXPECTED_SCHEMA = _expected_schema()
+        return memory.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
 
 
 def _file(url: str) -> Path:

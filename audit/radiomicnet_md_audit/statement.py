@@ -24,7 +24,11 @@ DECISION = "urn:radiomicnet-md:decision:1"
 GENESIS = "urn:radiomicnet-md:genesis:1"
 REPLAY = "urn:radiomicnet-md:replay:1"
 EXPORT = "urn:radiomicnet-md:export:1"
+REPORT = "urn:radiomicnet-md:report:1"
 KEY_EVENT = "urn:radiomicnet-md:key-event:1"
+HOLD = "urn:radiomicnet-md:hold:1"
+ERASURE = "urn:radiomicnet-md:erasure:1"
+MIGRATION = "urn:radiomicnet-md:migration:1"
 
 # A request ends with one of these; an ERROR ends an attempt, and another may follow.
 TERMINAL_STATES = ("RESULT", "REFUSED")
@@ -95,6 +99,12 @@ def terminal_request(document: dict[str, object]) -> str | None:
     if document["predicateType"] == DECISION and predicate.get("state") in TERMINAL_STATES and isinstance(request, str):
         return request
     return None
+
+
+def event(document: dict[str, object]) -> str | None:
+    """Return the type of a statement that is no decision, else None."""
+    kind = cast("str", document["predicateType"])
+    return None if kind == DECISION else kind
 
 
 def parse(payload: bytes) -> Statement:

@@ -3,8 +3,10 @@
 
 Rules of this module:
 
-- Three tables: ``entry`` (the signed bytes, and four columns derived from them to look entries up by), ``node`` (the
-  tree's complete nodes) and ``checkpoint`` (one signed note per size). One transaction adds to all.
+- Four tables: ``entry`` (the signed bytes, and four columns derived from them to look entries up by), ``node`` (the
+  tree's complete nodes), ``checkpoint`` (one signed note per size) and ``event`` (which entries are no decisions, and
+  of which type they are). One transaction adds to all.
+- A log of an older version is read as it is; :meth:`Store.upgrade` makes it one of this version.
 - The statements are here and are the same for every database. What each does on its own (guards against change, the
   turns of several writers, durability, failures) is in ``sqlite_store`` and ``postgresql_store``.
 - A writer waits 10 seconds for its turn. A value of another type than was stored is an integrity failure.
@@ -34,6 +36,7 @@ WAIT_MS = 10_000
 _entry = sa.table("entry", *(sa.column(c) for c in ("idx", "envelope", "record_id", "request", "producer", "counter")))
 _node = sa.table("node", sa.column("level"), sa.column("idx"), sa.column("hash"))
 _checkpoint = sa.table("checkpoint", sa.column("size"), sa.column("note"))
+_event = sa.table("event", sa.column("idx"), sa.column("kind"))
 
 # Statements are built once: building one costs as much as running it.
 _ROWS = sa.select(*_entry.c)
@@ -57,7 +60,11 @@ _NODE_COUNT = sa.select(sa.func.count()).select_from(_node)
 _NOTE = sa.select(_checkpoint.c.note).where(_checkpoint.c.size == sa.bindparam("size"))
 _NOTE_RANGE = sa.select(*_checkpoint.c).where(_checkpoint.c.size.between(sa.bindparam("first"), sa.bindparam("last")))
 _NOTE_COUNT = sa.select(sa.func.count()).select_from(_checkpoint)
+_KIND_RANGE = sa.select(*_event.c).where(_event.c.idx.between(sa.bindparam("first"), sa.bindparam("last")))
+_KIND_COUNT = sa.select(sa.func.count()).select_from(_event)
+_EVENTS = sa.select(_event.c.idx).where(_event.c.kind.in_(sa.bindparam("kinds", expanding=True))).order_by(_event.c.idx)
 _ADD_ROW, _ADD_NODE, _ADD_NOTE = sa.insert(_entry), sa.insert(_node), sa.insert(_checkpoint)
+_ADD_EVENT = sa.insert(_event)
 
 
 @dataclass(frozen=True)
@@ -75,9 +82,10 @@ class Row:
 class Transaction(ABC):
     """One view of the log; rows are added through it only where the store began it for writing."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        """Work on this connection."""
+    def __init__(self, connection: sa.Connection, version: int) -> None:
+        """Work on this connection, in a database of this version."""
         self._connection = connection
+        self.version = version
 
     def size(self) -> int:
         """Return the number of entries."""
@@ -148,8 +156,21 @@ class Transaction(ABC):
         """Return the number of checkpoints."""
         return self._value(_NOTE_COUNT, int) or 0
 
-    def add(self, row: Row, nodes: Sequence[Node], note: str) -> None:
-        """Add an entry, the nodes that it completes and the checkpoint of the new size."""
+    def events(self, kinds: Sequence[str]) -> list[int]:
+        """Return the indices of the entries of these types, in order; not for decisions, nor before version 2."""
+        return [_typed(index, int) for index in self._connection.execute(_EVENTS, {"kinds": kinds}).scalars()]
+
+    def kinds(self, start: int, stop: int) -> dict[int, str]:
+        """Return the types of the entries from ``start`` to before ``stop`` that are no decisions, by index."""
+        found = self._connection.execute(_KIND_RANGE, {"first": start, "last": stop - 1})
+        return {_typed(row[0], int): _typed(row[1], str) for row in found}
+
+    def event_count(self) -> int:
+        """Return the number of entries that are listed as no decisions."""
+        return self._value(_KIND_COUNT, int) or 0
+
+    def add(self, row: Row, kind: str | None, nodes: Sequence[Node], note: str) -> None:
+        """Add an entry, its type where it is no decision, the nodes that it completes and the new size's checkpoint."""
         self._connection.execute(
             _ADD_ROW,
             {
@@ -163,6 +184,12 @@ class Transaction(ABC):
         )
         self._connection.execute(_ADD_NODE, [{"level": n.level, "idx": n.index, "hash": n.hash} for n in nodes])
         self._connection.execute(_ADD_NOTE, {"size": row.index + 1, "note": note})
+        if kind is not None:
+            self.add_event(row.index, kind)
+
+    def add_event(self, index: int, kind: str) -> None:
+        """List an entry as one that is no decision."""
+        self._connection.execute(_ADD_EVENT, {"idx": index, "kind": kind})
 
     @abstractmethod
     def damage(self) -> list[str]:
@@ -187,6 +214,11 @@ class Store(ABC):
         """Use :meth:`create` or :meth:`open`; ``path`` is the database file, or None where a server keeps the log."""
         self.path = path
         self._engine = engine
+
+    @property
+    @abstractmethod
+    def version(self) -> int:
+        """The version of the database, as it was found or made."""
 
     @staticmethod
     def create(url: str) -> AbstractContextManager[Transaction]:
@@ -221,6 +253,13 @@ class Store(ABC):
     @abstractmethod
     def write(self) -> AbstractContextManager[Transaction]:
         """Give the only writer there is; what it added is durable when the block is left without an error."""
+
+    @abstractmethod
+    def upgrade(self) -> AbstractContextManager[Transaction]:
+        """Give the only writer there is, in a database that this has made one of this version, in one transaction.
+
+        Raises :class:`ConfigurationError` where only an administrator can do that.
+        """
 
     def close(self) -> None:
         """Let the database go."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from radiomicnet_md_audit import settled
+from radiomicnet_md_audit import settled, statement, upgrading
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.merkle import Node
@@ -55,6 +55,8 @@ def verify_ledger(ledger: Ledger, anchor: AnchorText | None, *, signatures: bool
 
 def _rows(transaction: Transaction, size: int, walk: Walk, database: Findings) -> None:
     rows: deque[Row] = deque()  # those that were read and are being looked at
+    kinds: dict[int, str] = {}  # of those rows that are listed as no decisions
+    listed = transaction.version >= upgrading.WITH_EVENTS
 
     def entries() -> Iterator[tuple[bytes, str]]:
         for start in range(0, size, _PAGE):
@@ -64,23 +66,34 @@ def _rows(transaction: Transaction, size: int, walk: Walk, database: Findings) -
                 database.add(start, "E-LOG-GAP", "Entries are missing between others.")
                 return
             rows.extend(page)
+            if listed:
+                kinds.update(transaction.kinds(start, stop))
             yield from ((row.envelope, notes.get(row.index + 1, "")) for row in page)
 
     made: list[Node] = []
+    events, noted = 0, 1
     for seen in walk.feed_all(entries()):
-        _columns(rows.popleft(), seen.said, database)
+        row = rows.popleft()
+        kind = kinds.pop(row.index, None)
+        events += kind is not None
+        if seen.said is not None:
+            noted = upgrading.told(seen.said) or noted
+            _columns(row, kind if listed else statement.event(seen.said.document), seen.said, database)
         made.extend(seen.task.nodes)
         if len(made) >= _PAGE:
             _nodes(transaction, made, database)
             made.clear()
     _nodes(transaction, made, database)
+    if transaction.version < noted:
+        database.add(None, "E-STORE-CORRUPT", "The database is of an older version than its log says.")
+    if listed and transaction.event_count() != events:
+        database.add(None, "E-STORE-ROWS", "There are more rows of events than the entries make.")
 
 
-def _columns(row: Row, said: Statement | None, database: Findings) -> None:
-    if said is None:
-        return
+def _columns(row: Row, kind: str | None, said: Statement, database: Findings) -> None:
     derived = (said.record_id, said.terminal_request, said.log.producer, said.log.counter)
-    if derived != (row.record_id, row.request, row.producer, row.counter):
+    stored = (row.record_id, row.request, row.producer, row.counter)
+    if derived != stored or statement.event(said.document) != kind:
         database.add(row.index, "E-STORE-COLUMN", "A column differs from the signed record that it was taken from.")
 
 

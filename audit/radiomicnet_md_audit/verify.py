@@ -11,6 +11,7 @@ Rules of this module:
   entries say and who signed them was not looked at.
 - :class:`Walk` reads a log once, from its first entry to its last. It keeps 16 bytes of every record id and request,
   and a few hundred entries that threads look at; it takes bytes from anywhere and does no input or output.
+- The log's keys are followed through its records of their changes, in order; each entry is judged by those at its size.
 - One cause gives one finding: after the first checkpoint that does not fit its tree, later ones are not reported.
 """
 
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
-from radiomicnet_md_audit import dsse, merkle, statement
+from radiomicnet_md_audit import dsse, keychange, merkle, statement
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, parse_line
 from radiomicnet_md_audit.checkpoint import Checkpoint
@@ -42,6 +43,7 @@ STRUCTURE = "entries, tree and checkpoints fit together"
 CONSISTENT = "internally consistent"
 ANCHORED = "consistent with the anchor"
 TRUSTED = "signed by trusted keys"
+UNCOMPROMISED = "signed while no key was in other hands"
 
 # Entries are handed to threads in groups, a few groups ahead of the one whose findings are taken.
 _GROUP = 32
@@ -186,9 +188,9 @@ class Walk:
         if self.tree.size == 0:
             self.consistency.add(None, "E-LOG-EMPTY", "There is no entry at all; nothing was verified.")
         if self._signatures:
-            return (self._consistency_claim(), self._anchor_claim(), self._trust_claim())
+            return (self._consistency_claim(), self._anchor_claim(), self._trust_claim(), *self._compromise_claim())
         if self._last is not None:
-            last = examine(self._last, self._declared_ring, self._policy_ring)
+            last = examine(self._last, self._policy_ring)
             self.consistency.add_all(self._last.index, (*last.record, *last.checkpoint))
             self.trust.add_all(self._last.index, last.trust)
         unchecked = [Claim(name, ok=None, text=_UNCHECKED) for name in (CONSISTENT, ANCHORED, TRUSTED)]
@@ -215,11 +217,24 @@ class Walk:
             except IntegrityError:
                 pass  # looking at the entry finds it again, and notes it
         nodes = self.tree.append(merkle.leaf_hash(envelope))
-        return Task(index, envelope, note, nodes, self.tree.root())
+        task = Task(index, envelope, note, nodes, self.tree.root(), self._declared_ring)
+        if index and keychange.may_be_change(envelope):
+            self._follow(task)
+        return task
+
+    def _follow(self, task: Task) -> None:
+        """Take a change of the log's keys over, for the entries after this one."""
+        try:
+            said = statement.parse(dsse.parse_unverified(task.envelope).payload)
+            if self.declared is not None and said.predicate_type == statement.KEY_EVENT:
+                self.declared = keychange.applied(self.declared, said, task.index + 1)
+                self._declared_ring = Ring(self.declared)
+        except IntegrityError as problem:
+            task.wrong = Wrong.of(problem)
 
     def _look(self, task: Task) -> Seen:
-        if self._signatures or task.index == 0:
-            return examine(task, self._declared_ring, self._policy_ring)
+        if self._signatures or task.index == 0 or task.wrong is not None:
+            return examine(task, self._policy_ring)
         self._last = task
         origin = self.declared.origin if self.declared is not None else ""
         head = Checkpoint(origin, task.index + 1, task.root)
@@ -323,6 +338,16 @@ class Walk:
         if self.consistency.count:
             return Claim(TRUSTED, ok=False, text="Not shown, because signatures or the tree do not hold.")
         return Claim(TRUSTED, ok=True, text="Every record and checkpoint is signed by keys that the policy trusts.")
+
+    def _compromise_claim(self) -> tuple[Claim, ...]:
+        """Return what is left open by keys that were revoked; nothing where none was."""
+        known = [keys.compromised() for keys in (self.declared, self._policy) if keys is not None]
+        spans = sorted({(start, min(stop, self.tree.size + 1)) for start, stop in set().union(*known)})
+        texts = [f"{start - 1} to {stop - 2}" for start, stop in spans if start < stop]
+        if not texts:
+            return ()
+        text = f"Entries {', '.join(texts)} are signed by a key that may have been in other hands by then."
+        return (Claim(UNCOMPROMISED, ok=None, text=f"{text} A witness of that time can show that they are genuine."),)
 
 
 _UNCHECKED = "Not checked: only the first and the last entry were read and their signatures checked."

@@ -142,7 +142,7 @@ def _revoke(call: Call) -> int:
     from datetime import UTC, datetime
 
     from radiomicnet_md.engine import revocation
-    from radiomicnet_md.home import write_private
+    from radiomicnet_md.private import write_private
 
     given, settings = call.given, call.settings()
     if settings.release is None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from radiomicnet_md.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from radiomicnet_md_audit.ledger import Receipt
+    from radiomicnet_md_audit.appending import Receipt
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from radiomicnet_md.io.files import write_bytes
 
 if TYPE_CHECKING:
-    from radiomicnet_md_audit.ledger import Receipt
+    from radiomicnet_md_audit.appending import Receipt
 
 _WHITE = 255
 _MILLIMETRE = 2

@@ -31,7 +31,7 @@ from radiomicnet_md.io.silence import quiet
 from radiomicnet_md.io.source import Reading
 
 if TYPE_CHECKING:
-    from radiomicnet_md_audit.ledger import Receipt
+    from radiomicnet_md_audit.appending import Receipt
 
 _MANUFACTURER = "RadiomicNet-MD"
 _SERIES_NUMBER = 9001

@@ -114,11 +114,15 @@ class Cluster:
         self.disconnect(name)
         self.administrate(f"ALTER DATABASE {name} RESET ALL")
         self.administrate("DROP SCHEMA IF EXISTS radiomicnet_log CASCADE", database=name)
-        script = self.folder / "schema.sql"
-        script.write_text(postgresql_schema.script(), encoding="utf-8")
-        address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", name)
-        self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", *address, "-f", str(script))
+        self.prepare(name, postgresql_schema.script())
         return name
+
+    def prepare(self, database: str, script: str) -> None:
+        """Run a script as the administrator does, who reads how-to and manual: by psql."""
+        path = self.folder / "schema.sql"
+        path.write_text(script, encoding="utf-8")
+        address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database)
+        self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", *address, "-f", str(path))
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._binaries / program), *arguments]

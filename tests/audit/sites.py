@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from radiomicnet_md_audit import sign, statement
+from radiomicnet_md_audit.appending import Receipt
 from radiomicnet_md_audit.checkpoint import LogKeys
-from radiomicnet_md_audit.ledger import Ledger, Receipt
+from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.policy import Policy, Span
 from radiomicnet_md_audit.stored import verify_ledger
 from radiomicnet_md_audit.verify import Report
@@ -32,6 +33,7 @@ class Site:
     cosigner: sign.CosigningKey | None = None
     origin: str = ORIGIN
     count: int = 0
+    changed: Policy | None = None  # the keys that the log has after changes of them
 
     @property
     def database(self) -> Path:
@@ -47,6 +49,8 @@ class Site:
 
     @property
     def policy(self) -> Policy:
+        if self.changed is not None:
+            return self.changed
         keys = LogKeys(self.log, self.cosigner).public(self.origin)
         return Policy(self.origin, tuple((key, Span()) for key in keys), ((self.engine.public, Span()),))
 

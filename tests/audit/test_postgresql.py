@@ -271,7 +271,7 @@ def test_what_is_not_there_or_not_ours_is_said(cluster: Cluster, tmp_path: Path)
 
     assert code() == "E-STORE-MISSING"  # prepared, and no log in it
     for comment, expected in (
-        (f"{postgresql_schema.MARK}2", "E-STORE-NEWER"),
+        (f"{postgresql_schema.MARK}3", "E-STORE-NEWER"),
         (f"{postgresql_schema.MARK}one", "E-STORE-CORRUPT"),
         ("", "E-STORE-CORRUPT"),
     ):

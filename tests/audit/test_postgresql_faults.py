@@ -196,7 +196,7 @@ def test_a_session_that_the_server_ends_leaves_nothing_half_written(cluster: Clu
 
         def interrupted() -> None:
             with ledger.store.write() as transaction:
-                transaction.add(Row(6, b"{}", "x", None, "p", 0), [Node(0, 6, bytes(32))], "note")
+                transaction.add(Row(6, b"{}", "x", None, "p", 0), None, [Node(0, 6, bytes(32))], "note")
                 cluster.disconnect(site.name)
 
         with pytest.raises(ConfigurationError) as caught:

@@ -100,7 +100,7 @@ def test_a_failed_transaction_leaves_nothing(site: Site) -> None:
     opened = Store.open(site.url)
     row = store.Row(6, b"{}", "x", None, "p", 0)
     with pytest.raises(IntegrityError), opened.write() as transaction:
-        transaction.add(row, [merkle.Node(0, 99, b"")], "note")
+        transaction.add(row, None, [merkle.Node(0, 99, b"")], "note")
     with opened.read() as transaction:
         assert transaction.size() == 6
     opened.close()
@@ -185,7 +185,7 @@ def test_a_file_that_is_no_log_is_an_integrity_failure(tmp_path: Path, content: 
 
 def test_a_newer_log_is_left_alone(site: Site) -> None:
     (site.folder / "audit.db.settled").unlink()
-    site.administrate("PRAGMA user_version = 2")
+    site.administrate("PRAGMA user_version = 3")
     with pytest.raises(ConfigurationError) as caught:
         site.open()
     assert caught.value.code == "E-STORE-NEWER"

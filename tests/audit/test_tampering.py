@@ -25,7 +25,8 @@ from tests.audit.sites import ORIGIN, Site
 
 pytestmark = pytest.mark.verifies("SRS-LOG-004")
 
-TRIGGERS = tuple(f"{t}_{w}" for t in ("entry", "node", "checkpoint") for w in ("in_order", "no_update", "no_delete"))
+TABLES = ("entry", "node", "checkpoint", "event")
+TRIGGERS = tuple(f"{table}_{guard}" for table in TABLES for guard in ("in_order", "no_update", "no_delete"))
 
 
 class Administrator:
@@ -47,13 +48,15 @@ class Administrator:
     def rebuild(self, signer: sign.SigningKey | None = None) -> None:
         """Recompute every column and node from the entries, and sign every checkpoint anew where there is a key."""
         envelopes = self.entries()
-        for table in ("entry", "node"):
-            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- two fixed names
+        for table in ("entry", "node", "event"):
+            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 -- three fixed names
         tree = merkle.Frontier()
         for index, envelope in enumerate(envelopes):
             said = statement.parse(dsse.parse_unverified(envelope).payload)
             values = (index, envelope, said.record_id, said.terminal_request, said.log.producer, said.log.counter)
             self.connection.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?)", values)
+            if (kind := statement.event(said.document)) is not None:
+                self.connection.execute("INSERT INTO event VALUES (?, ?)", (index, kind))
             for node in tree.append(merkle.leaf_hash(envelope)):
                 values = (node.level, node.index, node.hash)
                 self.connection.execute("INSERT INTO node VALUES (?, ?, ?)", values)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from radiomicnet_md import home as homes
+from radiomicnet_md import keyring
 from radiomicnet_md.errors import ConfigurationError, Problem
 from radiomicnet_md_audit.anchor import AnchorFile
 from tests import desks
@@ -137,7 +138,8 @@ def test_a_home_that_cannot_be_finished_leaves_nothing_in_the_way(
             full_disk()
 
     with monkeypatch.context() as patched:
-        patched.setattr(homes, "write_private", until_full)
+        for module in (homes, keyring):
+            patched.setattr(module, "write_private", until_full)
         if last == "anchor line":
             patched.setattr(AnchorFile, "catch_up", full_disk)
         with pytest.raises(ConfigurationError) as caught:
