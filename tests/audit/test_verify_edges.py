@@ -181,8 +181,8 @@ def test_without_its_genesis_a_log_has_no_keys_of_its_own() -> None:
         (0, "E-POLICY"), (0, "E-GENESIS"), (1, "E-GENESIS"), (1, "E-GENESIS")
     ]  # fmt: skip
     assert found(walked(pairs)) == [(0, "E-POLICY"), (1, "E-COUNTER")]
-    task = Task(1, HONEST[1], PAIRS[1][1], [], bytes(32))
-    alone = examine(task, None, None)
+    task = Task(1, HONEST[1], PAIRS[1][1], [], bytes(32), None)
+    alone = examine(task, None)
     assert ([wrong.code for wrong in alone.record], [wrong.code for wrong in alone.checkpoint]) == (
         ["E-GENESIS"],
         ["E-GENESIS"],

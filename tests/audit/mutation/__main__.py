@@ -50,10 +50,11 @@ TESTS = {
     "statement": ("statement", "policy"),
     "policy": ("policy", "policy_edges"),
     "anchor": ("anchor",),
-    "examine": ("verify", "tampering", "ledger"),
-    "verify": ("verify", "tampering", "ledger"),
-    "bundle": ("export", "verify"),
-    "stored": ("tampering", "verify", "ledger"),
+    "keychange": ("keychange", "verify_edges"),
+    "examine": ("verify_edges", "verify", "keychange"),
+    "verify": ("verify_edges", "verify_report", "verify", "keychange"),
+    "bundle": ("bundle_edges", "keychange"),
+    "stored": ("stored_edges", "tampering"),
 }
 MISSED = 3
 CHILDREN = 2
