@@ -48,12 +48,12 @@ TESTS = {
     "dsse": ("dsse",),
     "proof": ("proof",),
     "statement": ("statement", "policy"),
-    "policy": ("policy", "policy_edges"),
+    "policy": ("policy", "policy_edges", "keychange_edges"),
     "anchor": ("anchor",),
-    "keychange": ("keychange", "verify_edges"),
-    "examine": ("verify_edges", "verify", "keychange"),
-    "verify": ("verify_edges", "verify_report", "verify", "keychange"),
-    "bundle": ("bundle_edges", "keychange"),
+    "keychange": ("keychange_edges",),
+    "examine": ("verify_edges", "verify", "keychange_edges"),
+    "verify": ("verify_edges", "verify_report", "verify", "keychange_edges"),
+    "bundle": ("bundle_edges",),
     "stored": ("stored_edges", "tampering"),
 }
 MISSED = 3
