@@ -103,7 +103,7 @@ def untyped(node: cst.MatchClass) -> Iterable[cst.MatchPattern]:
     if len(node.patterns) == 1:
         yield node.patterns[0].value
     elif not node.patterns:
-        yield cst.MatchAs()
+        yield node.with_changes(cls=cst.Name("object"))
 
 
 def empty(node: cst.MatchList) -> Iterable[cst.MatchList]:
