@@ -19,6 +19,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
@@ -130,6 +131,7 @@ class _Bundle:
         self.files = Findings()
         self.leaves = bytearray()  # the leaf hashes, one after the other
         self.latest = ""
+        self.uneven = False  # whether there are more entries than checkpoints, or fewer
 
     def report(self) -> Report:
         try:
@@ -180,12 +182,16 @@ class _Bundle:
         notes = self._lines(CHECKPOINTS, manifest)
         for seen in self.walk.feed_all(self._pairs(entries, notes)):
             self.leaves += seen.task.nodes[0].hash
-        # One of the two may be longer than the other; reading both to their ends checks both digests.
-        if sum(1 for _ in entries) or sum(1 for _ in notes) or self.walk.tree.size != manifest.size:
+        for _ in chain(entries, notes):  # one of the two may be longer; reading both to their ends checks both digests
+            pass
+        if self.uneven or self.walk.tree.size != manifest.size:
             self.files.add(None, "E-BUNDLE-SIZE", "The export does not hold one entry and checkpoint for each size.")
 
     def _pairs(self, entries: Iterator[bytes], notes: Iterator[bytes]) -> Iterator[tuple[bytes, str]]:
-        for envelope, line in zip(entries, notes, strict=False):
+        for envelope, line in zip_longest(entries, notes):
+            if envelope is None or line is None:
+                self.uneven = True
+                return
             note = canonical.loads(line)
             self.latest = note if isinstance(note, str) else ""
             yield envelope, self.latest
@@ -229,9 +235,10 @@ class _Bundle:
     def _head(self, manifest: Manifest) -> None:
         if manifest.root != self.walk.tree.root().hex():
             self.files.add(None, "E-BUNDLE-ROOT", "The manifest names another root than the entries have.")
-        later = self.walk.anchor_goes_on()
-        # The anchor's times and the manifest's are of one clock: what was anchored before belongs into the export.
-        if later is not None and later.time_utc <= manifest.created:
+        last, later = self.walk.anchored, self.walk.anchor_goes_on()
+        # What was anchored before the export belongs into it. An entry that is earlier than the one before it tells
+        # nothing about that: the machine's clock was set back, or another machine's is slow.
+        if last is not None and later is not None and last.time_utc <= later.time_utc <= manifest.created:
             text = "The anchor knew more entries when the export was made: the log had been set back or cut off."
             self.walk.anchoring.add(self.walk.tree.size, "E-ANCHOR-LEADS", text)
 

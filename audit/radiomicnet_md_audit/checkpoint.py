@@ -101,6 +101,11 @@ def open_(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
     Lines by other keys (witnesses) are passed over. Raises :class:`IntegrityError` for a foreign origin, a missing
     signature, a bad one, and when no key is given: nothing verified is a failure.
     """
+    return opened(note, keys, origin)[0]
+
+
+def opened(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, tuple[NoteKey | None, ...]]:
+    """Do what :func:`open_` does, and also say of each signature line, in order, which of ``keys`` it is by."""
     checkpoint, parsed = parse_unverified(note)
     if checkpoint.origin != origin:
         raise IntegrityError(
@@ -108,14 +113,14 @@ def open_(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
             "A checkpoint belongs to another log.",
             remedy="Check that log, anchor and policy are those of one site.",
         )
-    signed = {id(key) for line in parsed.signatures for key in keys if _holds(line, key, checkpoint)}
-    if not keys or len(signed) != len(keys):
+    lines = tuple(next((key for key in keys if _holds(line, key, checkpoint)), None) for line in parsed.signatures)
+    if not keys or not all(any(key is one for one in lines) for key in keys):
         raise IntegrityError(
             "E-CHECKPOINT-UNSIGNED",
             "A checkpoint is not signed by the expected log key.",
             remedy="If the log's key was changed on purpose, verify with the policy that says so.",
         )
-    return checkpoint
+    return checkpoint, lines
 
 
 def _holds(line: Signature, key: NoteKey, checkpoint: Checkpoint) -> bool:

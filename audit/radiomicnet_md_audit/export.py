@@ -73,8 +73,9 @@ class _Export:
         self.named: set[str] = set()
 
     def write(self) -> Manifest:
+        with self.ledger.store.write() as transaction:  # nobody is in the middle of an append with an earlier time
+            size, created = transaction.size(), self.ledger.writer.clock().text()
         with self.ledger.store.read() as transaction:
-            size = transaction.size()
             latest = transaction.note(size)
             root = merkle.root(transaction.node, size).hex()
             nodes = lru_cache(_NODES_KEPT)(transaction.node)  # the paths of neighbours share all but a few nodes
@@ -91,7 +92,6 @@ class _Export:
             self._put(f"keys/log-{number}.vkey", note_key.vkey().encode() + b"\n")
         self._artefacts()
         self._put(bundle.GUIDE, self._guide(size))
-        created = self.ledger.writer.clock().text()
         manifest = Manifest(self.ledger.origin, size, root, created, self.files)
         envelope = dsse.seal(manifest.payload(), bundle.MANIFEST_TYPE, self.ledger.writer.log_keys.signer)
         self._store(bundle.MANIFEST, [envelope])

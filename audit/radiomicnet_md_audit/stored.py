@@ -34,6 +34,7 @@ def verify_ledger(ledger: Ledger, anchor: AnchorText | None, *, signatures: bool
     """
     walk = Walk(ledger.trusted, anchor, signatures=signatures)
     database = Findings()
+    size = 0
     try:
         with ledger.store.read() as transaction:
             size = transaction.size()
@@ -45,7 +46,7 @@ def verify_ledger(ledger: Ledger, anchor: AnchorText | None, *, signatures: bool
     except IntegrityError as problem:
         database.add_problem(walk.tree.size, problem)
     file = Findings()
-    as_closed = _as_closed(ledger.store.path, walk.tree.size, file)
+    as_closed = _as_closed(ledger.store.path, size, file)
     consistent, *others = walk.claims()
     if database.count and consistent.ok:
         consistent = Claim(consistent.name, ok=False, text="The database does not hold what its entries say.")

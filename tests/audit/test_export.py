@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ import pytest
 from radiomicnet_md_audit import bundle, dsse, export, sign
 from radiomicnet_md_audit.__main__ import main
 from radiomicnet_md_audit.bundle import Manifest, verify_bundle
+from radiomicnet_md_audit.clock import Instant
 from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, IntegrityError
+from radiomicnet_md_audit.ledger import Ledger
 from tests.audit.sites import MASK_DIGEST, Site
 
 
@@ -234,6 +237,33 @@ def test_an_anchor_that_went_on_after_the_export_is_fine(exported: Path, site: S
     with site.open() as ledger:
         site.append(ledger, 2)
     assert codes(exported, site, site.anchor.read_bytes()) == set()
+
+
+@pytest.mark.verifies("SRS-LOG-018")
+def test_a_record_that_comes_while_an_export_is_written_is_no_alarm(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = export._Export._guide
+
+    def later(self: export._Export, size: int) -> bytes:
+        with site.open() as other:
+            site.append(other)
+        return guide(self, size)
+
+    monkeypatch.setattr(export._Export, "_guide", later)
+    with site.open() as ledger:
+        assert export.write(ledger, tmp_path / "export", site.policy).size == 6
+    assert codes(tmp_path / "export", site, site.anchor.read_bytes()) == set()
+
+
+@pytest.mark.verifies("SRS-LOG-018")
+def test_a_clock_that_was_set_back_after_an_export_is_no_alarm(site: Site, tmp_path: Path) -> None:
+    with site.open() as ledger:
+        export.write(ledger, tmp_path / "export", site.policy)
+    then = Instant(datetime(2016, 1, 1, tzinfo=UTC), 1)
+    with Ledger.open(site.url, site.engine, site.log, site.anchor, clock=lambda: then) as ledger:
+        site.append(ledger, 2)
+    assert codes(tmp_path / "export", site, site.anchor.read_bytes()) == set()
 
 
 @pytest.mark.verifies("SRS-LOG-006")
