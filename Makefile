@@ -11,6 +11,8 @@
 #                 BENCH_FLAGS=--write also writes that page
 #   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
 #   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
+#   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
+#                 MUTATION_FLAGS=--write also writes that page
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -23,6 +25,7 @@ TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
 BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
+MUTATION_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -32,9 +35,10 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
+MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine docs clean
+.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine mutation docs clean
 
 setup: $(STAMP)
 
@@ -76,6 +80,15 @@ $(PEERS)/.complete: requirements/peers.txt | $(STAMP)
 	@rm -rf $(PEERS)
 	@if $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(PEERS) -r $<; then touch $@; \
 	else rm -rf $(PEERS); echo "the peers cannot be installed; their columns will say so" >&2; fi
+
+mutation: setup $(MUTATION)/.complete
+	@$(BIN)/python -m tests.audit.mutation $(MUTATION_FLAGS)
+
+# Beside the environment, as the peers are.
+$(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
+	@rm -rf $(MUTATION)
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
+	@touch $@
 
 docs: setup
 	@mkdir -p .results

@@ -29,12 +29,12 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
-import yaml
+from tests.audit import evidence_page
+from tests.audit.mutation import survivors
 
 sys.path.append(str(Path(sys.prefix) / "mutation"))  # filled by `make mutation`
 
 ROOT = Path(__file__).resolve().parents[3]
-HERE = Path(__file__).resolve().parent
 PACKAGE = "radiomicnet_md_audit"
 # Each module with the tests that decide about it: most mutants die in the first tenth of a second, and a survivor has
 # gone through all of these. `format` holds the published vectors against what the code writes.
@@ -86,19 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A process each: mutmut keeps what it knows about the tests in variables of its modules.
         with ProcessPoolExecutor(1, get_context("fork")) as process:
             outcomes[module] = process.submit(examine, module).result()
-    reasons = [one for one in known() if one[0] in modules]
+    reasons = {mutant for mutant in survivors.known() if mutant[0] in modules}
     survived = {(module, *one) for module, outcome in outcomes.items() for one in outcome.survivors}
     text = table(outcomes, reasons, round((time.monotonic() - began) / 60))
     sys.stdout.write(f"{text}\n")
-    for name, left in (("survived", survived - set(reasons)), ("has no survivor", set(reasons) - survived)):
+    for name, left in (("survived", survived - reasons), ("has no survivor", reasons - survived)):
         for module, function, change in sorted(left):
             line = json.dumps(change, ensure_ascii=False)
             sys.stdout.write(f"- {{module: {module}, function: {function}}}  # {name}\n  change: {line}\n")
     if asked.write:
-        from tests.audit.evidence_page import write_block
-
-        write_block("mutation", text)
-    return MISSED if survived ^ set(reasons) else 0
+        evidence_page.write_block("mutation", text)
+    return MISSED if survived ^ reasons else 0
 
 
 def examine(module: str) -> Outcome:
@@ -162,26 +160,11 @@ def run(module: str) -> Outcome:
             case _:
                 function, owner = orig_function_and_class_names_from_key(key)
                 name = ".".join(filter(None, (owner, function.removesuffix(operators.PLAIN))))
-                outcome.survivors.append((name, changed(get_diff_for_mutant(key, path=path))))
+                outcome.survivors.append((name, survivors.changed(get_diff_for_mutant(key, path=path))))
     return outcome
 
 
-def changed(diff: str) -> str:
-    """Return the lines that a diff takes away and puts in, in one line."""
-    lines = diff.splitlines()[2:]
-    old, new = (" ".join(line[1:].strip() for line in lines if line[:1] == sign) for sign in "-+")
-    return f"{old} → {new}"
-
-
-def known() -> list[tuple[str, str, str]]:
-    """Return the survivors that have a reason."""
-    return [
-        (one["module"], one["function"], one["change"])
-        for one in yaml.safe_load((HERE / "survivors.yaml").read_text("utf-8"))
-    ]
-
-
-def table(outcomes: dict[str, Outcome], reasons: Sequence[tuple[str, str, str]], minutes: int) -> str:
+def table(outcomes: dict[str, Outcome], reasons: set[survivors.Mutant], minutes: int) -> str:
     """Return the block of the page."""
     heads = ("module", "mutants", "killed", "by time", "survived", "with a reason", "killed, %", "sentences")
     rows = [heads, ("---", *["---:"] * (len(heads) - 1))]
