@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -142,6 +145,33 @@ class TestFile:
         monkeypatch.setattr(anchor, "_tail", lambda _: (None, b""))
         with refused("E-ANCHOR-WRITE", ConfigurationError):
             AnchorFile(Path("/dev/full")).catch_up(1, LOG.get)
+
+    def test_a_line_is_on_the_disk_before_the_receipt(self, file: AnchorFile, monkeypatch: pytest.MonkeyPatch) -> None:
+        synced = []
+        monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+        file.catch_up(6, LOG.get)
+        assert synced == [len(WHOLE)]
+
+    def test_nothing_stays_open(self, file: AnchorFile) -> None:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(3):
+            file.create()
+            file.read()
+            file.path.write_bytes(b"")
+            file.catch_up(2, LOG.get)
+            file.path.write_bytes(b"")
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+    def test_writers_take_turns(self, file: AnchorFile) -> None:
+        with file.path.open("rb") as other, ThreadPoolExecutor(1) as thread:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            waiting = thread.submit(file.catch_up, 6, LOG.get)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.2)
+            assert file.read() == b""
+            fcntl.flock(other, fcntl.LOCK_UN)
+            waiting.result(10)
+        assert file.read() == WHOLE
 
     def test_the_last_line_of_a_long_anchor_is_found(self, file: AnchorFile) -> None:
         line = LOG[6].line()

@@ -31,6 +31,11 @@ def edited(path: tuple[str | int, ...], value: object) -> bytes:
     return json.dumps(document).encode()
 
 
+def _engine(raw: bytes) -> dict[str, object]:
+    """A key of any length under its right id."""
+    return {"keyid": sign.VerifyingKey(raw).keyid, "ed25519": raw.hex(), "from_size": 1, "until_size": None}
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -52,6 +57,9 @@ def edited(path: tuple[str | int, ...], value: object) -> bytes:
         edited((*ENGINE_KEY, "until_size"), 3),
         edited((*ENGINE_KEY, "from_size"), 0),
         edited((*ENGINE_KEY, "from_size"), -1),
+        edited((*ENGINE_KEY, "ed25519"), "X" + ENGINE.public.raw.hex()[1:]),
+        edited(ENGINE_KEY, _engine(bytes(31))),
+        edited(ENGINE_KEY, _engine(bytes(33))),
         edited((*ENGINE_KEY, "ed25519"), ENGINE.public.raw.hex().upper()),
         edited((*ENGINE_KEY, "ed25519"), ENGINE.public.raw.hex() + "00"),
         edited((*ENGINE_KEY, "ed25519"), ENGINE.public.raw.hex()[:-2]),
