@@ -195,6 +195,25 @@ def test_the_genesis_must_be_signed_by_a_key_that_it_names() -> None:
     assert found(walked(log([entry(0, STRANGER)]), policy=None)) == [(0, "E-KEY-UNKNOWN")]
 
 
+def test_a_long_log_is_read_a_little_ahead() -> None:
+    pairs = log([HONEST[0], *(entry(index) for index in range(1, 400))])
+    read = 0
+
+    def counted() -> Iterator[Pair]:
+        nonlocal read
+        for pair in pairs:
+            read += 1
+            yield pair
+
+    walk, ahead = Walk(POLICY, None), []
+    for at, seen in enumerate(walk.feed_all(counted())):
+        assert seen.task.index == at
+        ahead.append(read - at)
+    assert len(ahead) == 400
+    assert max(ahead) == 288  # eight groups of 32, and the one whose findings are taken
+    assert found(walk) == []
+
+
 def with_note(at: int, text: str) -> list[Pair]:
     return [*PAIRS[:at], (PAIRS[at][0], text), *PAIRS[at + 1 :]]
 

@@ -51,10 +51,10 @@ TESTS = {
     "policy": ("policy", "policy_edges", "keychange_edges"),
     "anchor": ("anchor",),
     "keychange": ("keychange_edges",),
-    "examine": ("verify_edges", "verify", "keychange_edges"),
-    "verify": ("verify_edges", "verify_report", "verify", "keychange_edges"),
+    "examine": ("verify_edges", "keychange_edges"),
+    "verify": ("verify_edges", "verify_report", "keychange_edges"),
     "bundle": ("bundle_edges",),
-    "stored": ("stored_edges", "tampering"),
+    "stored": ("stored_edges",),
 }
 MISSED = 3
 CHILDREN = 2
