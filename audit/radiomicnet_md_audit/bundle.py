@@ -102,7 +102,7 @@ def parse_manifest(payload: bytes) -> Manifest:
             "created": str(created),
             "files": dict(files),
             **more,
-        } if not more and type(size) is int and all(_PATH.fullmatch(path) for path in files):
+        } if not more and not isinstance(size, bool) and all(_PATH.fullmatch(path) for path in files):
             return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
     raise _bad_manifest()
 
@@ -285,7 +285,7 @@ def _tree(folder: Path) -> Iterator[tuple[str, int]]:
 
 def _listed(item: object) -> Listed:
     match item:
-        case {"sha256": str(sha256), "size": int(size), **more} if not more and type(size) is int:
+        case {"sha256": str(sha256), "size": int(size), **more} if not more and not isinstance(size, bool):
             return Listed(sha256, size)
     raise _bad_manifest()
 

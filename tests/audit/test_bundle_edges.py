@@ -280,6 +280,27 @@ def test_what_is_no_file_is_found(tmp_path: Path, name: str, change: str) -> Non
     assert expected <= codes
 
 
+def test_a_link_to_a_folder_is_not_followed(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "export", sealed(FILES), FILES)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_bytes(b"")
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    (folder / "loop").symlink_to(folder)
+    assert found(folder) == [(None, "E-BUNDLE-UNLISTED")] * 2
+
+
+@pytest.mark.parametrize("name", ["entries.jsonl", "checkpoint"])
+def test_a_missing_file_is_named_and_the_export_is_not_complete(tmp_path: Path, name: str) -> None:
+    report = verify_bundle(lay(tmp_path / "export", sealed(FILES), changed(**{name: None})), POLICY)
+    assert f"The export holds no {name}." in [finding.text for finding in report.findings]
+    assert (report.claims[3].name, report.claims[3].ok) == (COMPLETE, False)
+
+
+def test_what_differs_makes_it_incomplete_and_leaves_the_log_consistent(tmp_path: Path) -> None:
+    report = verify_bundle(lay(tmp_path / "export", sealed(FILES), changed(**{"VERIFY.md": b""})), POLICY)
+    assert [claim.ok for claim in report.claims] == [True, None, True, False]
+
+
 def test_a_file_where_a_folder_should_be_is_found(tmp_path: Path) -> None:
     folder = lay(tmp_path / "export", sealed(FILES), FILES)
     shutil.rmtree(folder / "keys")
