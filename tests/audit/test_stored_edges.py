@@ -120,6 +120,7 @@ def test_an_honest_database_holds_its_entries() -> None:
     assert [claim.name for claim in unsigned.claims] == [STRUCTURE, CONSISTENT, ANCHORED, TRUSTED, AS_CLOSED]
     assert (unsigned.ok, unsigned.sound) == (False, True)
     assert look(kept(ENTRIES, trusted=None)).claims[2].ok is None
+    assert verify_ledger(kept(ENTRIES), None).claims[0].name == CONSISTENT  # type: ignore[arg-type]
 
 
 def kept_root(entries: list[bytes]) -> str:
@@ -137,7 +138,8 @@ def test_a_column_is_what_its_record_says(at: int, change: dict[str, Any]) -> No
     one = kept(ENTRIES)
     one.entries[at] = replace(one.entries[at], **change)
     assert found(one) == [(at, "E-STORE-COLUMN")]
-    assert look(one).claims[0].ok is False
+    assert (look(one).claims[0].name, look(one).claims[0].ok) == (CONSISTENT, False)
+    assert look(one).claims[0].text.startswith("The database")
 
 
 def test_the_list_of_events_is_what_the_entries_are() -> None:
@@ -214,6 +216,26 @@ def test_a_broken_entry_has_no_columns() -> None:
     codes = [code for _, code in found(one)]
     assert "E-ENVELOPE-FORM" in codes
     assert "E-STORE-COLUMN" not in codes
+    one.more = {"nodes": 1}
+    assert look(one).claims[0].text.startswith("2 findings")
+
+
+def test_what_a_broken_genesis_would_have_told_is_not_guessed() -> None:
+    one = kept(HONEST[:3], version=1)
+    one.entries[0] = replace(one.entries[0], envelope=b"{}")
+    assert "E-STORE-CORRUPT" not in [code for _, code in found(one)]
+
+
+def test_a_database_that_cannot_be_read_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(settled, "check", lambda _path, size: asked.append(size) or State.ABSENT)
+    monkeypatch.setattr(Kept, "size", _corrupt)
+    assert found(kept(ENTRIES, path=Path("audit.db"))) == [(None, "E-LOG-EMPTY"), (0, "E-STORE-CORRUPT")]
+    assert asked == [0]
+
+
+def _corrupt(_kept: Kept) -> int:
+    raise IntegrityError("E-STORE-CORRUPT", "The disk.", remedy="None.")
 
 
 def test_what_the_database_says_of_itself_is_a_finding() -> None:

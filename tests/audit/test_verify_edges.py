@@ -134,6 +134,7 @@ def test_a_signature_that_does_not_hold_is_one_finding() -> None:
     parts = dsse.parse_unverified(HONEST[5])
     walk = walked(edited({5: dsse.encode(replace(parts, signature=bytes(64)))}))
     assert found(walk) == [(5, "E-SIGNATURE")]
+    assert walk.findings()[0].text.startswith("A signature")
     assert oks(walk) == [False, None, False]
     assert walk.claims()[2].text.startswith("Not shown")
 
@@ -173,6 +174,15 @@ def test_a_broken_entry_is_a_finding_of_the_log_and_of_its_trust() -> None:
     assert found(walked(edited({5: dsse.seal(b"{}", dsse.STATEMENT_TYPE, ENGINE)}))) == [(5, "E-STATEMENT-FORM")]
     other = dsse.seal(dsse.parse_unverified(HONEST[5]).payload, "text/plain", ENGINE)
     assert found(walked(edited({5: other}))) == [(5, "E-ENVELOPE-TYPE")]
+
+
+def test_an_entry_that_is_too_large_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dsse, "LARGEST_ENTRY", len(HONEST[0]))  # that of the genesis, the largest here
+    assert found(walked(PAIRS)) == []
+    monkeypatch.setattr(dsse, "LARGEST_ENTRY", len(HONEST[0]) - 1)
+    assert found(walked(PAIRS)) == [(0, "E-RECORD-LARGE")]
+    assert oks(walked(PAIRS)) == [False, None, False]
+    assert f" {len(HONEST[0]) - 1} bytes" in walked(PAIRS).findings()[0].text
 
 
 def test_without_its_genesis_a_log_has_no_keys_of_its_own() -> None:
