@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from radiomicnet_md_audit.errors import IntegrityError
+from radiomicnet_md_audit.examine import Wrong
 from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, STRUCTURE, Claim, Finding, Findings, Report, Walk
 
 pytestmark = pytest.mark.verifies("SRS-LOG-004")
@@ -25,6 +27,13 @@ def test_many_findings_are_counted() -> None:
     assert len(walk.findings()) == 102
     assert walk.findings()[-1] == Finding(None, "E-MORE", "3 more findings are not listed.")
     assert walk.findings()[-2] == Finding(None, "E-Y", "text")
+
+
+def test_a_failed_check_is_noted_as_it_speaks() -> None:
+    findings = Findings()
+    findings.add_problem(3, IntegrityError("E-X", "text", remedy="none"))
+    findings.add_all(None, [Wrong("E-Y", "one"), Wrong.of(IntegrityError("E-Z", "two", remedy="none"))])
+    assert findings.kept == [Finding(3, "E-X", "text"), Finding(None, "E-Y", "one"), Finding(None, "E-Z", "two")]
 
 
 GOOD, UNCHECKED, BAD = (
