@@ -111,6 +111,24 @@ def test_only_the_key_in_force_is_retired(role: Role) -> None:
             keychange.applied(keys, said(approved(one)), 7)
 
 
+def test_who_was_not_in_force_agrees_to_nothing() -> None:
+    one = replace(change(Role.LOG), retires=NoteKey(ORIGIN, STRANGER.public))
+    with refused("E-KEY-EVENT"):
+        keychange.applied(DECLARED, said(one.predicate(ORIGIN, RECORD, STRANGER, NEXT)), 7)
+
+
+@pytest.mark.parametrize(("role", "new"), [(Role.LOG, NEXT_COSIGNER), (Role.COSIGNER, NEXT)])
+def test_a_role_has_keys_of_one_kind(role: Role, new: sign.SigningKey | sign.CosigningKey) -> None:
+    one = replace(change(role), introduces=NoteKey(ORIGIN, new.public))
+    with refused("E-KEY-EVENT"):
+        keychange.applied(DECLARED, said(one.predicate(ORIGIN, RECORD, OLD[role], new)), 7)
+
+
+def test_a_size_is_no_truth_value_although_both_signed_it() -> None:
+    with refused("E-KEY-EVENT"):
+        keychange.applied(DECLARED, said(approved(change(Role.LOG, since=True))), 7)
+
+
 def test_no_key_comes_back_or_serves_twice() -> None:
     back = replace(DECLARED, engine_keys=((NEXT.public, Span(1, 3)), (ENGINE.public, Span(3))))
     with refused("E-KEY-EVENT"):
@@ -220,6 +238,17 @@ def test_checkpoints_are_signed_by_the_key_at_their_size() -> None:
     assert found(log(entries, lambda _size: KEYS)) == [(3, "E-CHECKPOINT-UNSIGNED")]
 
 
+def test_a_record_that_speaks_of_changes_is_none() -> None:
+    entries = [genesis(), entry(1, note=statement.KEY_EVENT), HONEST[2]]
+    assert keychange.may_be_change(entries[1])
+    assert found(log(entries, lambda _size: KEYS)) == []
+
+
+def test_a_change_in_a_log_without_genesis_is_no_change() -> None:
+    pairs = log([HONEST[1], record(1, change(Role.LOG))], lambda _size: KEYS)
+    assert found(pairs) == [(0, "E-POLICY"), (0, "E-GENESIS"), (1, "E-GENESIS"), (1, "E-GENESIS")]
+
+
 @pytest.mark.parametrize("signatures", [True, False])
 def test_a_change_that_is_not_one_is_found_and_changes_nothing(*, signatures: bool) -> None:
     wrong = record(1, replace(change(Role.LOG), retires=FOREIGN.public(ORIGIN)[0]))
@@ -252,8 +281,9 @@ def test_what_a_revoked_key_signed_is_named() -> None:
 
 
 def test_a_readers_policy_may_know_of_more() -> None:
-    policy = Policy(ORIGIN, ((NoteKey(ORIGIN, KEYS.signer.public), Span(1, 9, 5)),), ((ENGINE.public, Span()),))
-    for size, texts in ((4, []), (5, ["Entries 4 to 4"]), (6, ["Entries 4 to 5"])):
+    spans = Span(1, 9, 5), Span(1, 8, 6)
+    policy = Policy(ORIGIN, ((NoteKey(ORIGIN, KEYS.signer.public), spans[0]),), ((ENGINE.public, spans[1]),))
+    for size, texts in ((4, []), (5, ["Entries 4 to 4"]), (6, ["Entries 4 to 5, 5 to 5"])):
         walk = Walk(policy, None)
         for _ in walk.feed_all(log([genesis(), *HONEST[1:size]], lambda _size: KEYS)):
             pass

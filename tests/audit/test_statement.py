@@ -106,6 +106,12 @@ def test_a_decision_in_a_terminal_state_ends_its_request(
     assert statement.terminal_request({**document(**predicate), "predicateType": kind}) == request_id
 
 
+def test_whatever_is_no_decision_is_an_event() -> None:
+    assert statement.event(document()) is None
+    for kind in (statement.GENESIS, statement.REPLAY, statement.KEY_EVENT, "another"):
+        assert statement.event({**document(), "predicateType": kind}) == kind
+
+
 @given(st.binary(min_size=16, max_size=16))
 def test_a_record_id_is_its_random_bits(random: bytes) -> None:
     identity = statement.record_id(random)

@@ -53,7 +53,9 @@ def found(walk: Walk) -> list[tuple[int | None, str]]:
 
 
 def oks(walk: Walk) -> list[bool | None]:
-    return [claim.ok for claim in walk.claims()]
+    claims = walk.claims()
+    assert [claim.name for claim in claims] == [STRUCTURE, CONSISTENT, ANCHORED, TRUSTED][-len(claims) :]
+    return [claim.ok for claim in claims]
 
 
 def test_an_honest_log_has_three_claims() -> None:
@@ -201,6 +203,21 @@ def test_without_its_genesis_a_log_has_no_keys_of_its_own() -> None:
     assert alone.said is None
 
 
+def test_without_its_genesis_a_log_is_judged_by_the_readers_policy() -> None:
+    pairs = log([HONEST[1], HONEST[2], HONEST[3]])
+    assert found(walked(pairs)) == [(0, "E-POLICY"), (1, "E-COUNTER")]
+    short = replace(POLICY, engine_keys=((ENGINE.public, Span(1, 3)),))
+    assert found(walked(pairs, policy=short)) == [
+        (0, "E-POLICY"), (1, "E-COUNTER"), (2, "E-KEY-UNKNOWN"), (2, "E-KEY-UNTRUSTED")
+    ]  # fmt: skip
+    foreign = log([HONEST[1], entry(2, log_origin="example.org/other")])
+    assert found(walked(foreign)) == [(0, "E-POLICY"), (1, "E-ORIGIN"), (1, "E-COUNTER")]
+
+
+def test_without_a_policy_a_record_of_another_log_is_found() -> None:
+    assert found(walked(edited({5: entry(5, log_origin="example.org/other")}), policy=None)) == [(5, "E-ORIGIN")]
+
+
 def test_the_genesis_must_be_signed_by_a_key_that_it_names() -> None:
     assert found(walked(log([entry(0, STRANGER)]), policy=None)) == [(0, "E-KEY-UNKNOWN")]
 
@@ -294,8 +311,9 @@ class TestAnchor:
         assert later.line() == LINES[6]
         assert walked(PAIRS, ANCHOR + LINES[6][:-1]).anchor_goes_on() is None
         assert walked(PAIRS, None).anchor_goes_on() is None
-        with pytest.raises(IntegrityError):
-            walked(PAIRS, ANCHOR + b"x\n").anchor_goes_on()
+        for pairs, anchor in ((PAIRS, ANCHOR + b"x\n"), ([], b"\n")):
+            with pytest.raises(IntegrityError):
+                walked(pairs, anchor).anchor_goes_on()
 
 
 class TestWithoutSignatures:

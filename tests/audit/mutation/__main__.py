@@ -51,7 +51,7 @@ TESTS = {
     "policy": ("policy", "policy_edges", "keychange_edges"),
     "anchor": ("anchor",),
     "keychange": ("keychange_edges",),
-    "examine": ("verify_edges", "keychange_edges"),
+    "examine": ("verify_edges", "verify_report", "keychange_edges"),
     "verify": ("verify_edges", "verify_report", "keychange_edges"),
     "bundle": ("bundle_edges",),
     "stored": ("stored_edges",),
