@@ -28,6 +28,7 @@ VERBS = {
     "segment": "decide images: a signed record each, then masks and pictures",
     "features": "measure radiomic values and maps alone (no decision)",
     "audit": "list, show, verify, export, report and replay what the log holds",
+    "keys": "show, replace and revoke the keys of the log",
     "release": "show or verify the signed release",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "trace": "check requirements against tests",

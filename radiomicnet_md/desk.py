@@ -31,7 +31,8 @@ from radiomicnet_md.engine import acceptance, record
 from radiomicnet_md.engine.record import Case, Maker, Outcome, Reason
 from radiomicnet_md.engine.state import Event, State, after
 from radiomicnet_md.errors import ExitCode, InputError, IntegrityError, NotQualifiedError, Problem
-from radiomicnet_md.home import Home, note_fault
+from radiomicnet_md.faults import note_fault
+from radiomicnet_md.home import Home
 from radiomicnet_md.image import Identity, Image, array_bytes
 from radiomicnet_md_audit import statement
 from radiomicnet_md_audit.errors import RecordError

@@ -15,14 +15,12 @@ Rules of this module:
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import stat
-import traceback
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +29,10 @@ import yaml
 
 from radiomicnet_md import keyring, passphrases
 from radiomicnet_md.errors import ConfigurationError, IntegrityError
-from radiomicnet_md.private import write_private
+from radiomicnet_md.private import replace_private, write_private
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit import seal, sign
+from radiomicnet_md_audit.testimony import beside
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Ledger
@@ -91,8 +90,12 @@ class Home:
         return self.folder / "artefacts"
 
     @property
+    def _keys(self) -> Path:
+        return self.folder / "keys"
+
+    @property
     def _generated_passphrase(self) -> Path:
-        return self.folder / "keys" / "passphrase"
+        return self._keys / "passphrase"
 
     def passphrase(self, environ: Mapping[str, str] = os.environ) -> bytes:
         """From the file the environment names, else the generated one, else the person at the terminal.
@@ -103,7 +106,35 @@ class Home:
 
     def writing_ledger(self, passphrase: bytes, audit_db: str | None = None) -> Ledger:
         """The log, with the keys to append to it; to be closed after use."""
+        if keyring.waiting(self._keys):
+            with self.changing_keys(passphrase, audit_db):
+                pass
         return self._ledger(audit_db, self.keys(passphrase))
+
+    @contextmanager
+    def changing_keys(self, passphrase: bytes, audit_db: str | None = None) -> Iterator[None]:
+        """Change keys in this block, alone; before and after it, every key that the log names is in its place.
+
+        Raises :class:`ConfigurationError` for a wrong passphrase, or when the home cannot be written.
+        """
+        try:
+            with keyring.alone(self._keys):
+                self._settle_keys(passphrase, audit_db)
+                try:
+                    yield
+                finally:
+                    self._settle_keys(passphrase, audit_db)
+        except OSError as error:
+            raise _unusable(f"The home's keys cannot be changed: {error.strerror}.") from error
+
+    def _settle_keys(self, passphrase: bytes, audit_db: str | None) -> None:
+        if not keyring.waiting(self._keys):
+            return
+        with self.reading_ledger(audit_db) as ledger:
+            declared = ledger.declared
+        trusted = replace(self.policy(), log_keys=declared.log_keys, engine_keys=declared.engine_keys)
+        replace_private(self.folder / "policy.json", trusted.to_json())
+        keyring.settle(self._keys, passphrase, declared.keyids())
 
     def reading_ledger(self, audit_db: str | None = None) -> Ledger:
         """The log, to read and verify by the keys this home was made with; needs no passphrase."""
@@ -130,11 +161,10 @@ class Home:
 
     def keys(self, passphrase: bytes) -> Keys:
         """The private keys; :class:`ConfigurationError` for a wrong passphrase."""
-        folder = self.folder / "keys"
         return Keys(
-            keyring.open_(folder, "engine", passphrase),
-            keyring.open_(folder, "log", passphrase),
-            sign.load_cosigner(folder / "cosigner.pem", keyring.secret(folder, passphrase)),
+            keyring.open_(self._keys, "engine", passphrase),
+            keyring.open_(self._keys, "log", passphrase),
+            keyring.open_cosigner(self._keys, passphrase),
         )
 
     def policy(self) -> Policy:
@@ -226,23 +256,6 @@ def revoked_list(folder: Path) -> Path:
     return folder / "revoked.json"
 
 
-def note_fault(folder: Path, error: BaseException) -> bool:
-    """Add where a defect happened to ``logs/errors.jsonl`` of a home; False where there is no such place.
-
-    The error's own message is left out: it may quote from a file about a person.
-    """
-    frames = traceback.format_tb(error.__traceback__)
-    line = json.dumps({"time": datetime.now(UTC).isoformat(), "error": type(error).__name__, "traceback": frames})
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    try:
-        handle = os.open(folder / "logs" / "errors.jsonl", flags, 0o600)
-        with os.fdopen(handle, "w") as stream:
-            stream.write(line + "\n")
-    except OSError:
-        return False
-    return True
-
-
 def _state(folder: Path) -> dict[str, Any]:
     """The content of ``home.yaml`` with its parts checked."""
     try:
@@ -279,7 +292,12 @@ def _refuse_occupied(folder: Path) -> None:
             "A home is already here; it was not touched.",
             remedy="Use it as it is, or name another folder with --home.",
         )
-    if anchor_beside(folder).exists() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    anchor = anchor_beside(folder)
+    if (
+        anchor.exists()
+        or beside(anchor).exists()
+        or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    ):
         raise _occupied(folder)
 
 
@@ -357,8 +375,8 @@ def _remove(*paths: Path) -> None:
 def _occupied(folder: Path) -> ConfigurationError:
     return ConfigurationError(
         "E-HOME-OCCUPIED",
-        "The place of the home, or of the anchor beside it, is taken by something else.",
-        remedy=f"Name another folder with --home, or move {folder} and {anchor_beside(folder)} away.",
+        "The place of the home, or of the anchor files beside it, is taken by something else.",
+        remedy=f"Name another folder with --home, or move {folder} and {anchor_beside(folder)}* away.",
     )
 
 

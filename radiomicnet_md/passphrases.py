@@ -38,21 +38,28 @@ def existing(generated: Path, environ: Mapping[str, str] = os.environ, *, of: st
 
 
 def new(*, clinical: bool) -> bytes | None:
-    """For new keys; None where a demonstration home may make one up.
+    """For the keys of a new home; None where a demonstration home may make one up.
 
     Raises :class:`ConfigurationError` when there is none, or the two that were typed differ.
     """
+    return chosen("this home") if clinical else _from_environment(os.environ)
+
+
+def chosen(of: str) -> bytes:
+    """For new keys, from the file that the environment names or twice from the person at the terminal.
+
+    ``of`` tells that person which keys they are.
+    Raises :class:`ConfigurationError` when there is none, or the two that were typed differ.
+    """
     found = _from_environment(os.environ)
-    if found is not None or not clinical:
+    if found is not None:
         return found
     if not sys.stdin.isatty():
-        raise _absent("A clinical home needs a passphrase for its keys, and there is no terminal to ask at.")
-    first = getpass.getpass("New passphrase of this home: ")
+        raise _absent(f"The keys of {of} need a passphrase, and there is no terminal to ask at.")
+    first = getpass.getpass(f"New passphrase of {of}: ")
     if not first or getpass.getpass("The same again: ") != first:
         raise ConfigurationError(
-            "E-KEY-PASSPHRASE",
-            "The two passphrases differ, or were empty.",
-            remedy="Run `radiomicnet-md init --clinical` again.",
+            "E-KEY-PASSPHRASE", "The two passphrases differ, or were empty.", remedy="Give the command again."
         )
     return first.encode()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private file can be read by its owner alone from the moment it exists, and is never written over another one."""
+"""A private file can be read by its owner alone from the moment it exists, and is whole or is not there."""
 
 from __future__ import annotations
 
@@ -14,3 +14,21 @@ def write_private(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Put a private file in the place of another; a crash leaves the old one or the new one. ``OSError`` as above."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)  # what a crash left
+    write_private(fresh, data)
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when what was renamed or removed in a folder is on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,7 @@ import pkcs11
 import pytest
 
 from radiomicnet_md_audit import pkcs11_key
+from radiomicnet_md_audit.errors import Problem
 from radiomicnet_md_audit.pkcs11_key import Token
 
 PIN, OFFICER = b"4711-4711", b"security officer"
@@ -71,3 +73,13 @@ class SoftHSM:
 
     def _util(self, *arguments: str) -> None:
         subprocess.run(["softhsm2-util", "--module", self.module, *arguments], check=True, capture_output=True)
+
+
+def refused(code: str, call: Callable[..., object], *arguments: object) -> Problem:
+    """What the call ends with: a problem of this code, with a remedy and without the PIN."""
+    with pytest.raises(Problem) as caught:
+        call(*arguments)
+    assert caught.value.code == code
+    assert caught.value.remedy
+    assert PIN.decode() not in f"{caught.value}{caught.value.remedy}"
+    return caught.value

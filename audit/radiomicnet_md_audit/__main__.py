@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
     try:
         policy = policies.parse(_read(options.policy))
         anchor = None if options.anchor is None else _read(options.anchor)
-        report = verify_bundle(options.bundle, policy, anchor)
+        outside = b"" if options.outside is None else _read(options.outside)
+        report = verify_bundle(options.bundle, policy, anchor, outside=outside)
     except Problem as problem:
         _print_problem(problem, as_json=options.json)
         return problem.exit_code
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `audit export` wrote")
     verify.add_argument("--policy", type=Path, required=True, metavar="FILE", help="whom you trust")
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy of the log's anchor, from elsewhere")
+    verify.add_argument("--outside", type=Path, metavar="FILE", help="what others said of the log, kept elsewhere")
     verify.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return parser
 
@@ -54,7 +56,7 @@ def _read(path: Path) -> bytes:
         raise BundleError(
             "E-FILE-MISSING",
             f"A file named on the command line cannot be read ({error.strerror}).",
-            remedy="Check the path after --policy or --anchor.",
+            remedy="Check the path after --policy, --anchor or --outside.",
         ) from None
 
 

@@ -101,6 +101,11 @@ class AnchorFile:
         except OSError as error:
             raise _unwritable(error) from None
 
+    def last(self) -> Anchored | None:
+        """Return the last whole line, or None where there is none; raise as :meth:`read` does."""
+        with self._locked(os.O_RDONLY) as file:
+            return _tail(file)[0]
+
     def catch_up(self, size: int, expected: Callable[[int], Anchored | None]) -> None:
         """Append the lines after the last one up to ``size``, and return when they are on the disk.
 
@@ -126,9 +131,9 @@ class AnchorFile:
             _write_all(file, missing[len(unfinished) :])
 
     @contextmanager
-    def _locked(self) -> Iterator[int]:
+    def _locked(self, access: int = os.O_RDWR | os.O_APPEND) -> Iterator[int]:
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            handle = os.open(self.path, access)
         except FileNotFoundError:
             raise _missing() from None
         except OSError as error:

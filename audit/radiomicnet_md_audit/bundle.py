@@ -8,6 +8,7 @@ Rules of this module:
   is a finding, whatever its name.
 - Entries and checkpoints are read line by line and hashed in the same pass; nothing is checked in one reading and
   used in another.
+- ``outside.jsonl`` is what others said of the log; a copy of it from elsewhere may know more than the export.
 - The policy is the reader's. The bundle's own ``policy.json`` is a proposal of whoever exported it.
 """
 
@@ -18,12 +19,15 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain, zip_longest
 from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
 from radiomicnet_md_audit.errors import ExitCode, IntegrityError, Problem
+from radiomicnet_md_audit.evidence import Evidence
 from radiomicnet_md_audit.merkle import HASH_BYTES, verify_inclusion
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import VerifyingKey
@@ -38,6 +42,7 @@ GUIDE = "VERIFY.md"
 ENTRIES = "entries.jsonl"
 CHECKPOINTS = "checkpoints.jsonl"
 LATEST = "checkpoint"
+OUTSIDE = "outside.jsonl"
 
 COMPLETE = "complete and unchanged since the export"
 LARGEST_FILE_IN_MEMORY = 64 * 1024 * 1024
@@ -107,10 +112,13 @@ def parse_manifest(payload: bytes) -> Manifest:
     raise _bad_manifest()
 
 
-def verify_bundle(folder: Path, policy: Policy, anchor: AnchorText | None = None, *, signatures: bool = True) -> Report:
+def verify_bundle(
+    folder: Path, policy: Policy, anchor: AnchorText | None = None, *, signatures: bool = True, outside: bytes = b""
+) -> Report:
     """Verify an exported log; raise :class:`BundleError` only when there is no folder to verify.
 
-    Without ``signatures`` the report says so and is never ok (see ``verify``); the manifest's is checked all the same.
+    ``anchor`` and ``outside`` are copies of the log's anchor and of what others said, from elsewhere. Without
+    ``signatures`` the report says so and is never ok (see ``verify``); the manifest's is checked all the same.
     """
     if not folder.is_dir():
         raise BundleError(
@@ -118,7 +126,7 @@ def verify_bundle(folder: Path, policy: Policy, anchor: AnchorText | None = None
             "There is no export folder at the given place.",
             remedy="Name the folder that `audit export` wrote.",
         )
-    return _Bundle(folder, policy, Walk(policy, anchor, signatures=signatures)).report()
+    return _Bundle(folder, policy, Walk(policy, anchor, signatures=signatures)).report(outside)
 
 
 class _Bundle:
@@ -128,15 +136,18 @@ class _Bundle:
         self.folder = folder
         self.policy = policy
         self.walk = walk
+        self.evidence = Evidence(policy)
+        self.exported: datetime | None = None
         self.files = Findings()
         self.leaves = bytearray()  # the leaf hashes, one after the other
         self.latest = ""
         self.uneven = False  # whether there are more entries than checkpoints, or fewer
 
-    def report(self) -> Report:
+    def report(self, outside: bytes) -> Report:
         try:
             manifest = self._manifest()
             self._listing(manifest)
+            self._outside(manifest, outside)
             self._entries(manifest)
             self._small_files(manifest)
             self._head(manifest)
@@ -148,8 +159,9 @@ class _Bundle:
         complete = Claim(COMPLETE, ok=True, text="Every file is listed in the manifest that the log key signed.")
         if self.files.count:
             complete = Claim(COMPLETE, ok=False, text=f"{self.files.count} findings in the export's files.")
-        findings = (*self.walk.findings(), *self.files.kept)
-        return Report(self.walk.tree.size, self.walk.tree.root().hex(), (*claims, complete), findings)
+        claims = (*claims, complete, *self.evidence.claims(self.walk.tree.size, self.exported))
+        findings = (*self.walk.findings(), *self.files.kept, *self.evidence.findings())
+        return Report(self.walk.tree.size, self.walk.tree.root().hex(), claims, findings)
 
     def _manifest(self) -> Manifest:
         envelope = self._read(MANIFEST)
@@ -177,11 +189,23 @@ class _Bundle:
         if missing:
             self.files.add(None, "E-BUNDLE-MISSING-FILE", f"{missing} listed files are not in the export.")
 
+    def _outside(self, manifest: Manifest, copy: bytes) -> None:
+        """Hear what others said: the export's own file was read before its entries, a copy may be younger."""
+        try:
+            if OUTSIDE in manifest.files:
+                self.evidence.hear(self._listed(OUTSIDE, manifest))
+        except IntegrityError as problem:
+            self.files.add_problem(None, problem)
+        self.evidence.hear(copy, younger=True)
+        with suppress(ValueError):  # a time of no form is that of no clock: nothing is younger then
+            self.exported = datetime.strptime(manifest.created, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
     def _entries(self, manifest: Manifest) -> None:
         entries = self._lines(ENTRIES, manifest)
         notes = self._lines(CHECKPOINTS, manifest)
         for seen in self.walk.feed_all(self._pairs(entries, notes)):
             self.leaves += seen.task.nodes[0].hash
+            self.evidence.grown(seen.task.index + 1, seen.task.root)
         for _ in chain(entries, notes):  # one of the two may be longer; reading both to their ends checks both digests
             pass
         if self.uneven or self.walk.tree.size != manifest.size:
@@ -198,13 +222,10 @@ class _Bundle:
 
     def _small_files(self, manifest: Manifest) -> None:
         for path in sorted(manifest.files):
-            if path in (ENTRIES, CHECKPOINTS):  # read already
+            if path in (ENTRIES, CHECKPOINTS, OUTSIDE):  # read already
                 continue
             try:
-                data = self._read(path)
-                if Listed(hashlib.sha256(data).hexdigest(), len(data)) != manifest.files[path]:
-                    self.files.add(None, "E-BUNDLE-CHANGED", f"The file {path} is not the one that was exported.")
-                self._meaning(path, data)
+                self._meaning(path, self._listed(path, manifest))
             except IntegrityError as problem:
                 self.files.add_problem(None, problem)
         proofs = sum(path.startswith("proofs/") for path in manifest.files)
@@ -241,6 +262,13 @@ class _Bundle:
         if last is not None and later is not None and last.time_utc <= later.time_utc <= manifest.created:
             text = "The anchor knew more entries when the export was made: the log had been set back or cut off."
             self.walk.anchoring.add(self.walk.tree.size, "E-ANCHOR-LEADS", text)
+
+    def _listed(self, path: str, manifest: Manifest) -> bytes:
+        """Read a listed file and compare its digest with the manifest."""
+        data = self._read(path)
+        if Listed(hashlib.sha256(data).hexdigest(), len(data)) != manifest.files[path]:
+            self.files.add(None, "E-BUNDLE-CHANGED", f"The file {path} is not the one that was exported.")
+        return data
 
     def _read(self, path: str) -> bytes:
         try:

@@ -106,6 +106,25 @@ def open_(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
 
 def opened(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, tuple[NoteKey | None, ...]]:
     """Do what :func:`open_` does, and also say of each signature line, in order, which of ``keys`` it is by."""
+    checkpoint, lines = _signers(note, keys, origin)
+    if not keys or not all(any(key is one for one in lines) for key in keys):
+        raise _unsigned()
+    return checkpoint, lines
+
+
+def open_any(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
+    """Return the checkpoint of ``origin`` that one of ``keys`` or more have signed and none of them badly, else raise.
+
+    A witness may know and keep one of a log's signatures alone (c2sp.org/tlog-witness).
+    """
+    checkpoint, lines = _signers(note, keys, origin)
+    if not any(lines):
+        raise _unsigned()
+    return checkpoint
+
+
+def _signers(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, tuple[NoteKey | None, ...]]:
+    """Return the checkpoint and by which key each line is; raise for another log's or a bad signature."""
     checkpoint, parsed = parse_unverified(note)
     if checkpoint.origin != origin:
         raise IntegrityError(
@@ -114,13 +133,15 @@ def opened(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint,
             remedy="Check that log, anchor and policy are those of one site.",
         )
     lines = tuple(next((key for key in keys if _holds(line, key, checkpoint)), None) for line in parsed.signatures)
-    if not keys or not all(any(key is one for one in lines) for key in keys):
-        raise IntegrityError(
-            "E-CHECKPOINT-UNSIGNED",
-            "A checkpoint is not signed by the expected log key.",
-            remedy="If the log's key was changed on purpose, verify with the policy that says so.",
-        )
     return checkpoint, lines
+
+
+def _unsigned() -> IntegrityError:
+    return IntegrityError(
+        "E-CHECKPOINT-UNSIGNED",
+        "A checkpoint is not signed by the expected log key.",
+        remedy="If the log's key was changed on purpose, verify with the policy that says so.",
+    )
 
 
 def _holds(line: Signature, key: NoteKey, checkpoint: Checkpoint) -> bool:

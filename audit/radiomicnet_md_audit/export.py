@@ -5,6 +5,8 @@ Rules of this module:
 
 - Everything that verification needs is in the folder, and a manifest signed by the log key lists every file.
 - Exported bytes are the stored bytes. A log whose head does not hold is not exported.
+- The size and the time of an export are taken while nobody writes, so that what the anchor or a witness knows beyond it
+  is younger than the export. What others said is taken before, so that it is about no larger log.
 - Artefacts that records name by digest go along where they are available; each is hashed again on the way.
 - The folder must not exist; it appears under its name when it is complete.
 """
@@ -21,7 +23,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from radiomicnet_md_audit import bundle, canonical, dsse, merkle, proof
+from radiomicnet_md_audit import bundle, canonical, dsse, merkle, proof, testimony
 from radiomicnet_md_audit.bundle import Listed, Manifest
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
 from radiomicnet_md_audit.ledger import Ledger
@@ -34,9 +36,10 @@ _NODES_KEPT = 1024
 def write(ledger: Ledger, folder: Path, policy: Policy | None = None, artefacts: Path | None = None) -> Manifest:
     """Export the whole log to ``folder``; return the manifest.
 
-    ``policy`` is the one to propose to readers (the log's own keys, if none is given); ``artefacts`` is a
-    folder of files named ``<first two digits>/<sha256>``. Raises :class:`ConfigurationError` when the folder exists or
-    cannot be written or the ledger was opened without its keys, :class:`IntegrityError` when an artefact changed.
+    ``policy`` is the one to propose to readers (without it the log's own keys, and the witnesses and authorities of the
+    policy that the ledger was opened with); ``artefacts`` is a folder of files named ``<first two digits>/<sha256>``.
+    Raises :class:`ConfigurationError` when the folder exists or cannot be written or the ledger was opened without its
+    keys, :class:`IntegrityError` when an artefact changed, :class:`BusyError` when a writer holds the log for 10 s.
     """
     if folder.exists():
         raise ConfigurationError(
@@ -46,7 +49,7 @@ def write(ledger: Ledger, folder: Path, policy: Policy | None = None, artefacts:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            manifest = _Export(ledger, building, policy or ledger.declared, artefacts).write()
+            manifest = _Export(ledger, building, policy or _proposed(ledger), artefacts).write()
             building.chmod(0o755)
             building.rename(folder)
         except BaseException:
@@ -73,8 +76,10 @@ class _Export:
         self.named: set[str] = set()
 
     def write(self) -> Manifest:
+        outside = b"" if self.ledger.outside is None else self.ledger.outside.read()
+        writer = self.ledger.writer
         with self.ledger.store.write() as transaction:  # nobody is in the middle of an append with an earlier time
-            size, created = transaction.size(), self.ledger.writer.clock().text()
+            size, created = transaction.size(), writer.clock().text()
         with self.ledger.store.read() as transaction:
             latest = transaction.note(size)
             root = merkle.root(transaction.node, size).hex()
@@ -85,6 +90,8 @@ class _Export:
         self._lines(bundle.ENTRIES, self._entries(size))
         self._lines(bundle.CHECKPOINTS, self._checkpoints(size))
         self._put(bundle.LATEST, latest.encode())
+        if lines := [line for line in testimony.split(outside) if line]:
+            self._lines(bundle.OUTSIDE, iter(lines))
         self._put(bundle.POLICY, self.policy.to_json())
         for key, _ in self.policy.engine_keys:
             self._put(f"keys/{key.keyid}.pem", key.to_pem())
@@ -93,7 +100,7 @@ class _Export:
         self._artefacts()
         self._put(bundle.GUIDE, self._guide(size))
         manifest = Manifest(self.ledger.origin, size, root, created, self.files)
-        envelope = dsse.seal(manifest.payload(), bundle.MANIFEST_TYPE, self.ledger.writer.log_keys.signer)
+        envelope = dsse.seal(manifest.payload(), bundle.MANIFEST_TYPE, writer.log_keys.signer)
         self._store(bundle.MANIFEST, [envelope])
         return manifest
 
@@ -161,6 +168,10 @@ class _Export:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _proposed(ledger: Ledger) -> Policy:
+    return ledger.declared if ledger.trusted is None else ledger.declared.with_outsiders_of(ledger.trusted)
 
 
 def _digests(value: object) -> Iterator[str]:

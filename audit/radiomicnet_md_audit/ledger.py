@@ -34,6 +34,7 @@ from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.sqlite_store import SQLiteStore
 from radiomicnet_md_audit.statement import Statement
 from radiomicnet_md_audit.store import Store, Transaction
+from radiomicnet_md_audit.testimony import OutsideFile, beside
 
 _PAGE = 256
 
@@ -276,6 +277,11 @@ class Ledger:
     def anchor_text(self) -> bytes | None:
         """Return the whole anchor, or None where the log has none."""
         return None if self._anchor is None else self._anchor.read()
+
+    @property
+    def outside(self) -> OutsideFile | None:
+        """The file of what others said about this log, or None where it has no anchor to lie beside."""
+        return None if self._anchor is None else OutsideFile(beside(self._anchor.path))
 
     def _catch_up(self, transaction: Transaction) -> None:
         """Follow the log's keys to its present end; raise where this ledger's are not in force any more."""

@@ -187,6 +187,16 @@ def discard(token: Token, pin: bytes, label: str) -> None:
             found.destroy()
 
 
+def destroy(file: bytes, pin: bytes) -> None:
+    """Destroy the key, both halves, whose place ``file`` tells; raises as :func:`open_` does."""
+    token, label, more = _place(file)
+    identity = bytes.fromhex(str(more.get("id", "")))
+    login = _login(token, pin)
+    with login.asked(), login.writing() as session:
+        for found in list(session.get_objects({Attribute.LABEL: label, Attribute.ID: identity})):
+            found.destroy()
+
+
 def token_of(file: bytes) -> Token:
     """Return the token that a file of :func:`keep` or of a key names."""
     return _place(file)[0]

@@ -10,14 +10,19 @@ Rules of this module:
   the tree of size ``i + 1`` and is judged at that size.
 - Every log key that is valid at a size must have signed the checkpoint of that size.
 - What a log says about its own keys (its genesis entry) has the same shape, but it is a claim, not trust.
+- Whom outside the log the reader believes (witnesses, time-stamping authorities) is optional; a member that is there
+  names at least one.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
+from radiomicnet_md_audit.cosignature import Cosigner
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.note import NAME, NoteKey
 from radiomicnet_md_audit.sign import ED25519_PUBLIC_BYTES, VerifyingKey
@@ -28,6 +33,11 @@ _K = TypeVar("_K")
 FORMAT = "radiomicnet-md-policy/1"
 LOG_FORMAT = "radiomicnet-md-log/1"
 LARGEST_POLICY = 1024 * 1024
+
+_OPTIONAL = {"witnesses", "timestamp_authorities"}
+
+# Certificates and nothing else: what they say is read where a time stamp is (``timestamp``).
+_PEM = re.compile(r"(?:-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,76}\n)+-----END CERTIFICATE-----\n)+")
 
 
 @dataclass(frozen=True)
@@ -48,11 +58,17 @@ class Span:
 
 @dataclass(frozen=True)
 class Policy:
-    """The keys of one log: ``log_keys`` sign its checkpoints, ``engine_keys`` its entries."""
+    """The keys of one log: ``log_keys`` sign its checkpoints, ``engine_keys`` its entries.
+
+    ``witnesses`` may cosign its checkpoints; ``timestamp_authorities`` may stamp them, each a PEM text of the
+    authority's own certificate and then its issuers'.
+    """
 
     origin: str
     log_keys: tuple[tuple[NoteKey, Span], ...]
     engine_keys: tuple[tuple[VerifyingKey, Span], ...]
+    witnesses: tuple[Cosigner, ...] = ()
+    timestamp_authorities: tuple[str, ...] = ()
 
     def log_keys_at(self, size: int) -> tuple[NoteKey, ...]:
         """Return the keys that must have signed the checkpoint of this size."""
@@ -61,6 +77,10 @@ class Policy:
     def engine_keys_at(self, size: int) -> dict[str, VerifyingKey]:
         """Return the keys, by id, that may have signed the last entry of the tree of this size."""
         return {key.keyid: key for key, span in self.engine_keys if size in span}
+
+    def with_outsiders_of(self, other: Policy) -> Policy:
+        """Return these keys with the witnesses and time-stamping authorities of ``other``."""
+        return replace(self, witnesses=other.witnesses, timestamp_authorities=other.timestamp_authorities)
 
     def changed(
         self, old: VerifyingKey | NoteKey, new: VerifyingKey | NoteKey, size: int, compromised: int | None
@@ -71,6 +91,12 @@ class Policy:
             log_keys=_succeeded(self.log_keys, old, new, size, compromised),
             engine_keys=_succeeded(self.engine_keys, old, new, size, compromised),
         )
+
+    def keyids(self) -> set[str]:
+        """Return the ids (SHA-256 of the public bytes, hex) of the keys without an end."""
+        keys = ((key.keyid, span) for key, span in self.engine_keys)
+        notes = ((key.key.keyid, span) for key, span in self.log_keys)
+        return {keyid for keyid, span in (*keys, *notes) if span.stop is None}
 
     def compromised(self) -> set[tuple[int, int]]:
         """Return the sizes, from and to before, at which a key signed that may have been in other hands."""
@@ -87,6 +113,11 @@ class Policy:
                 {"keyid": key.keyid, "ed25519": key.raw.hex(), **_sizes(span)} for key, span in self.engine_keys
             ],
         }
+        outsiders: dict[str, list[str]] = {
+            "witnesses": [witness.vkey() for witness in self.witnesses],
+            "timestamp_authorities": list(self.timestamp_authorities),
+        }
+        document |= {name: texts for name, texts in outsiders.items() if texts}
         return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
@@ -132,13 +163,35 @@ def parse(data: bytes) -> Policy:
             "log_keys": [_, *_] as log_keys,
             "engine_keys": [_, *_] as engine_keys,
             **more,
-        } if not more and NAME.fullmatch(origin):
+        } if more.keys() <= _OPTIONAL and NAME.fullmatch(origin):
             return Policy(
                 origin,
                 tuple(_spanned_log_key(item, origin) for item in log_keys),
                 tuple(_spanned_engine_key(item) for item in engine_keys),
+                tuple(Cosigner.from_vkey(text) for text in _texts(more, "witnesses")),
+                tuple(authority_pem(text) for text in _texts(more, "timestamp_authorities")),
             )
     return _fail("A policy does not have the keys format, origin, log_keys and engine_keys in their form.")
+
+
+def authority_pem(text: str) -> str:
+    """Return a PEM text of certificates and nothing else; raise :class:`IntegrityError` ``E-POLICY`` for another."""
+    if not _PEM.fullmatch(text):
+        _fail("A time-stamping authority of a policy is not a PEM text of certificates alone.")
+    return text
+
+
+def _texts(document: Mapping[Any, object], name: str) -> list[str]:
+    """Return an optional list: none where it is absent, at least one text where it is there, none of them twice."""
+    found: list[str] = []
+    if name in document:
+        match document[name]:
+            case [_, *_] as items:
+                found = [item for item in items if isinstance(item, str)]
+                if len(set(found)) == len(items):
+                    return found
+        _fail(f"The {name} of a policy are not different texts, at least one.")
+    return found
 
 
 def _spanned_log_key(item: object, origin: str) -> tuple[NoteKey, Span]:

@@ -16,29 +16,44 @@ from pathlib import Path
 
 from radiomicnet_md_audit import settled, statement, upgrading
 from radiomicnet_md_audit.errors import IntegrityError
+from radiomicnet_md_audit.evidence import Evidence
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.merkle import Node
 from radiomicnet_md_audit.statement import Statement
 from radiomicnet_md_audit.store import Row, Transaction
-from radiomicnet_md_audit.verify import AnchorText, Claim, Findings, Report, Walk
+from radiomicnet_md_audit.verify import COPY, AnchorText, Claim, Findings, Report, Walk
 
 AS_CLOSED = "database file as it was closed"
 _PAGE = 256
 
 
-def verify_ledger(ledger: Ledger, anchor: AnchorText | None, *, signatures: bool = True) -> Report:
-    """Verify a whole log; ``anchor`` is the anchor's text (``ledger.anchor_text()`` or a copy kept elsewhere).
+def verify_ledger(
+    ledger: Ledger,
+    anchor: AnchorText | None,
+    *,
+    signatures: bool = True,
+    anchor_is_copy: bool = False,
+    outside: bytes = b"",
+) -> Report:
+    """Verify a whole log; ``anchor`` is the anchor's text: ``ledger.anchor_text()``, or a copy kept elsewhere.
 
-    The trusted keys are those of the policy that the ledger was opened with. Without ``signatures`` the report says
-    so and is never ok (see ``verify``). Does not raise for what it finds.
+    What others said is read from the file beside the log's anchor; ``outside`` is a copy of it kept elsewhere. The
+    trusted keys, and whom else to believe, are those of the policy that the ledger was opened with. Without
+    ``signatures`` the report says so and is never ok (see ``verify``). Does not raise for what it finds.
     """
-    walk = Walk(ledger.trusted, anchor, signatures=signatures)
+    walk = Walk(
+        ledger.trusted, anchor, signatures=signatures, anchor_is=COPY if anchor_is_copy else _own_anchor(ledger)
+    )
+    evidence = Evidence(ledger.trusted)
+    # Read before the log: what is said about a size that the log does not have yet is no rollback.
+    evidence.hear(b"" if ledger.outside is None else ledger.outside.read())
+    evidence.hear(outside)
     database = Findings()
     size = 0
     try:
         with ledger.store.read() as transaction:
             size = transaction.size()
-            _rows(transaction, size, walk, database)
+            _rows(transaction, size, walk, evidence, database)
             _counts(transaction, size, database)
             for text in transaction.damage():
                 database.add(None, "E-STORE-CORRUPT", text)
@@ -50,11 +65,17 @@ def verify_ledger(ledger: Ledger, anchor: AnchorText | None, *, signatures: bool
     consistent, *others = walk.claims()
     if database.count and consistent.ok:
         consistent = Claim(consistent.name, ok=False, text="The database does not hold what its entries say.")
-    findings = (*walk.findings(), *database.kept, *file.kept)
-    return Report(walk.tree.size, walk.tree.root().hex(), (consistent, *others, as_closed), findings)
+    claims = (consistent, *others, as_closed, *evidence.claims(walk.tree.size))
+    findings = (*walk.findings(), *database.kept, *file.kept, *evidence.findings())
+    return Report(walk.tree.size, walk.tree.root().hex(), claims, findings)
 
 
-def _rows(transaction: Transaction, size: int, walk: Walk, database: Findings) -> None:
+def _own_anchor(ledger: Ledger) -> str:
+    where = "on this machine, and a server keeps the log" if ledger.store.path is None else "on the same machine"
+    return f"the log's own, {where}"
+
+
+def _rows(transaction: Transaction, size: int, walk: Walk, evidence: Evidence, database: Findings) -> None:
     rows: deque[Row] = deque()  # those that were read and are being looked at
     kinds: dict[int, str] = {}  # of those rows that are listed as no decisions
     listed = transaction.version >= upgrading.WITH_EVENTS
@@ -80,6 +101,7 @@ def _rows(transaction: Transaction, size: int, walk: Walk, database: Findings) -
         if seen.said is not None:
             noted = upgrading.told(seen.said) or noted
             _columns(row, kind if listed else statement.event(seen.said.document), seen.said, database)
+        evidence.grown(seen.task.index + 1, seen.task.root)
         made.extend(seen.task.nodes)
         if len(made) >= _PAGE:
             _nodes(transaction, made, database)

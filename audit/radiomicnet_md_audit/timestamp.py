@@ -16,6 +16,7 @@ Sources: RFC 3161, RFC 5816 (ESSCertIDv2), RFC 5652 (CMS). Needs the extra ``tim
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -92,6 +93,10 @@ class Authority:
             raise _bad_pin()
         return cls(own, tuple(issuers))
 
+    def to_pem(self) -> str:
+        """Return the certificates in the same order and nothing else, as a policy holds them."""
+        return "".join(one.public_bytes(Encoding.PEM).decode() for one in (self.certificate, *self.issuers))
+
 
 def request(note: str) -> Request:
     """Return a new request for a checkpoint note: SHA-256, a fresh nonce, and the wish for the certificate."""
@@ -124,6 +129,21 @@ def verify(response: bytes, note: str, nonce: int, authority: Authority) -> Stam
         text = "A time stamp is not signed by the pinned authority with a certificate that was valid then."
         raise _fail("SIGNATURE", text) from None
     return said.stamp
+
+
+def verify_any(response: bytes, note: str, nonce: int, authorities: Sequence[str]) -> Stamp | None:
+    """Return what one of the pinned authorities (PEM texts) says, or None where the token is by none of them.
+
+    Raises as :func:`verify` does for every other reason that a token does not count, and
+    :class:`ConfigurationError` ``E-TIMESTAMP-PIN`` for a text that pins no authority.
+    """
+    for pem in authorities:
+        try:
+            return verify(response, note, nonce, Authority.from_pem(pem.encode()))
+        except IntegrityError as problem:
+            if problem.code != "E-TIMESTAMP-CERTIFICATE":
+                raise
+    return None
 
 
 @dataclass(frozen=True)

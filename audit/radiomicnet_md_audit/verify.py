@@ -45,6 +45,8 @@ ANCHORED = "consistent with the anchor"
 TRUSTED = "signed by trusted keys"
 UNCOMPROMISED = "signed while no key was in other hands"
 
+COPY = "a copy that you gave"
+
 # Entries are handed to threads in groups, a few groups ahead of the one whose findings are taken.
 _GROUP = 32
 _GROUPS_AHEAD = 8
@@ -128,8 +130,10 @@ class Findings:
 class Walk:
     """Checks a log entry by entry; feed it every entry with its checkpoint, in order, then ask for claims."""
 
-    def __init__(self, policy: Policy | None, anchor: AnchorText | None, *, signatures: bool = True) -> None:
-        """Check against this policy and this anchor, where they are given.
+    def __init__(
+        self, policy: Policy | None, anchor: AnchorText | None, *, signatures: bool = True, anchor_is: str = COPY
+    ) -> None:
+        """Check against this policy and this anchor, where they are given; ``anchor_is`` tells where it was kept.
 
         Without ``signatures``, entries are hashed into the tree and checkpoints compared with it; what entries say and
         who signed is checked for the first and the last of them alone.
@@ -144,6 +148,7 @@ class Walk:
         self._declared_ring: Ring | None = None
         self._policy_ring = None if policy is None else Ring(policy)
         self._anchor = anchor
+        self._anchor_is = anchor_is
         self._anchor_position = 0
         self._anchor_last: Anchored | None = None
         self._anchor_open = anchor is not None and signatures
@@ -333,7 +338,7 @@ class Walk:
             return Claim(ANCHORED, ok=False, text=self.anchoring.kept[0].text)
         last = self._anchor_last
         text = f"Consistent with the anchor of {last.time_utc}, which covers {last.size} of {self.tree.size} entries"
-        return Claim(ANCHORED, ok=True, text=f"{text}; it was written on the same machine.")
+        return Claim(ANCHORED, ok=True, text=f"{text}; it is {self._anchor_is}.")
 
     def _trust_claim(self) -> Claim:
         if self._policy is None:

@@ -3,8 +3,7 @@
 
 Source: c2sp.org/tlog-witness. Rules of this module:
 
-- One connection to the address that was named: no redirect is followed, no proxy of the environment is used.
-- Connecting, each read, and the whole exchange have a time limit; no more than 64 KiB of an answer are read.
+- No more than 64 KiB of an answer are read, over one connection to the address that was named (``post``).
 - A witness that knows more of the log than the log itself, or another root, is evidence that the log was set back or
   rewritten: an :class:`IntegrityError`. A witness that cannot be reached is a :class:`BusyError`: ask again later.
 - The cosignature is verified before it is returned. Lines by other keys are dropped.
@@ -13,29 +12,19 @@ Source: c2sp.org/tlog-witness. Rules of this module:
 from __future__ import annotations
 
 import re
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import (  # noqa: TID251 -- the one connection that whoever names a witness asks for
-    HTTPConnection,
-    HTTPException,
-    HTTPSConnection,
-)
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from radiomicnet_md_audit import note as notes
-from radiomicnet_md_audit import proof
+from radiomicnet_md_audit import post, proof
 from radiomicnet_md_audit.checkpoint import Checkpoint, parse_unverified
 from radiomicnet_md_audit.cosignature import Cosigner, cosigned_at, with_line
 from radiomicnet_md_audit.errors import BusyError, ConfigurationError, IntegrityError
-from radiomicnet_md_audit.witness import SIZE
+from radiomicnet_md_audit.witness import PATH, SIZE, TEXT
 
 LARGEST_ANSWER = 64 * 1024
-SECONDS = 10.0
 
 _TRIES = 3  # the size is asked for, told, and may move once more
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\n")
@@ -47,7 +36,7 @@ class Remote:
 
     url: str
     cosigner: Cosigner
-    seconds: float = SECONDS
+    seconds: float = post.SECONDS
 
 
 @dataclass(frozen=True)
@@ -134,59 +123,20 @@ def _refused(status: int) -> NoReturn:
 
 def _post(remote: Remote, body: bytes) -> _Reply:
     """Send one submission over a connection of its own."""
-    connection, path = _connection(remote)
     try:
-        connection.connect()
-        with _deadline(connection.sock, remote.seconds):
-            connection.request("POST", path, body, {"Content-Type": "text/plain; charset=utf-8"})
-            response = connection.getresponse()
-            data = response.read(LARGEST_ANSWER)
-        text = data.decode("utf-8")
-    except (OSError, HTTPException):
-        raise _unusable("cannot be reached or did not answer in time") from None
+        url = remote.url.rstrip("/") + PATH
+        reply = post.post(url, body, TEXT, most=LARGEST_ANSWER, seconds=remote.seconds)
+        return _Reply(reply.status, reply.content_type, reply.body.decode("utf-8"))
     except UnicodeDecodeError:
         raise _unusable("did not answer with text") from None
-    finally:
-        connection.close()
-    return _Reply(response.status, response.getheader("Content-Type", ""), text)
-
-
-def _connection(remote: Remote) -> tuple[HTTPConnection, str]:
-    """Return an unopened connection and the path to post to."""
-    try:
-        parts = urlsplit(remote.url)
-        host, port = parts.hostname, parts.port
     except ValueError:
-        host = port = None
-        parts = urlsplit("")
-    kinds = {"http": HTTPConnection, "https": HTTPSConnection}
-    if parts.scheme not in kinds or not host or parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError(
             "E-WITNESS-URL",
             "A witness's address is not of the form https://HOST[:PORT][/PREFIX].",
             remedy="Give the submission prefix, as the witness's operator names it.",
-        )
-    path = f"{parts.path.rstrip('/')}/add-checkpoint"
-    return kinds[parts.scheme](host, port, timeout=remote.seconds), path
-
-
-@contextmanager
-def _deadline(sock: socket.socket, seconds: float) -> Iterator[None]:
-    """End the exchange after so many seconds: a side that sends a byte now and then never meets a read's limit."""
-    timer = threading.Timer(seconds, _cut, (sock,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _cut(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
+        ) from None
     except OSError:
-        return  # it is closed already
+        raise _unusable("cannot be reached or did not answer in time") from None
 
 
 def _differs() -> IntegrityError:

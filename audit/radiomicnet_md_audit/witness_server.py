@@ -21,10 +21,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from radiomicnet_md_audit.errors import BusyError, ConfigurationError, Problem
-from radiomicnet_md_audit.witness import LARGEST_REQUEST, Answer, Witness
+from radiomicnet_md_audit.witness import LARGEST_REQUEST, PATH, Answer, Witness
 
 LOOPBACK = "127.0.0.1"
-PATH = "/add-checkpoint"
 
 _SECONDS_PER_READ = 10.0
 _LENGTH = re.compile(r"[0-9]{1,7}")

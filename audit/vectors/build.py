@@ -20,15 +20,19 @@ from radiomicnet_md_audit import canonical, checkpoint, dsse, policy, proof, sig
 from radiomicnet_md_audit.anchor import Anchored
 from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
 from radiomicnet_md_audit.clock import Instant
+from radiomicnet_md_audit.cosignature import Cosigner, cosign, with_line
 from radiomicnet_md_audit.encoding import b64encode
 from radiomicnet_md_audit.errors import Problem
+from radiomicnet_md_audit.note import Note, Signature, parse
 from radiomicnet_md_audit.policy import Policy, Span
+from radiomicnet_md_audit.testimony import Vouched
 
 HERE = Path(__file__).resolve().parent
 FORMAT = HERE.parent / "FORMAT.md"
 
 ORIGIN = "example.org/radiomicnet-md/vectors"
-ENGINE_SEED, LOG_SEED, COSIGNER_SEED, OTHER_SEED = (bytes([n]) * 32 for n in (1, 2, 3, 4))
+WITNESS = "witness.example/w1"
+ENGINE_SEED, LOG_SEED, COSIGNER_SEED, OTHER_SEED, WITNESS_SEED = (bytes([n]) * 32 for n in (1, 2, 3, 4, 5))
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 # Leaves that the certificate-transparency project has used for its tree tests since 2012.
@@ -211,6 +215,47 @@ def checkpoint_vectors(note: str) -> dict[str, object]:
     }
 
 
+def outside_vectors(notes: list[str]) -> dict[str, object]:
+    """Statements about the log of ``log.json`` in its first two or all three entries, true and not."""
+    key, log = sign.from_seed(WITNESS_SEED), LogKeys(sign.from_seed(LOG_SEED))
+    other = sign.from_seed(OTHER_SEED)
+    seconds, wrong = int(START.timestamp()) + 60, Checkpoint(ORIGIN, 2, bytes(32))
+
+    def seen(note: str, by: sign.SigningKey = key, name: str = WITNESS) -> str:
+        return with_line(note, cosign(checkpoint.parse_unverified(note)[0], name, by, seconds))
+
+    def said(size: int, root: bytes = bytes(32), origin: str = ORIGIN, keys: LogKeys = log) -> str:
+        return seen(checkpoint.issue(Checkpoint(origin, size, root), keys, 0))
+
+    parsed = parse(notes[1])
+    first = seen(str(Note(parsed.text, parsed.signatures[:1])))
+    lifted = with_line(notes[1], parse(seen(notes[2])).signatures[-1])
+    short = with_line(notes[1], Signature(WITNESS, Cosigner(WITNESS, key.public).id, bytes(71)))
+    cases = {
+        "the newest checkpoint": (seen(notes[2]), True, ""),
+        "an older one": (seen(notes[1]), True, ""),
+        "with the Ed25519 line of the log alone": (first, True, ""),
+        "by a key that the policy does not name": (seen(notes[1], other), None, ""),
+        "by a name that the policy does not name": (seen(notes[1], name="other"), None, ""),
+        "by nobody": (notes[1], None, ""),
+        "another root": (said(2), False, "E-WITNESS-DIFFERS"),
+        "more entries": (said(4), False, "E-WITNESS-LEADS"),
+        "another root, by nobody": (checkpoint.issue(wrong, log, 0), False, "E-CHECKPOINT-DIFFERS"),
+        "another log": (said(2, origin="example.org/other"), False, "E-ORIGIN"),
+        "not signed by the log": (said(2, keys=LogKeys(other)), False, "E-CHECKPOINT-UNSIGNED"),
+        "a cosignature of another size": (lifted, False, "E-SIGNATURE"),
+        "a cosignature cut short": (short, False, "E-COSIGNATURE-FORM"),
+    }
+    return {
+        "witness": Cosigner(WITNESS, key.public).vkey(),
+        "seed": WITNESS_SEED.hex(),
+        "lines": [
+            {"name": name, "line": Vouched(note).line().decode(), "claim": claim, "code": code}
+            for name, (note, claim, code) in cases.items()
+        ],
+    }
+
+
 def log_vector() -> dict[str, object]:
     """A whole log of three entries: everything that is stored, anchored and exported of it."""
     engine, keys = sign.from_seed(ENGINE_SEED), _log_keys()
@@ -288,7 +333,7 @@ def _steady(note: str) -> tuple[list[str], str]:
     return lines, mldsa.split(" ")[2][:16]
 
 
-def worked(log: dict[str, object]) -> dict[str, str]:
+def worked(log: dict[str, object], outside: dict[str, object]) -> dict[str, str]:
     """Return the worked bytes that FORMAT.md shows, by the name of their place."""
     entries, notes = log["entries"], log["checkpoints"]
     assert isinstance(entries, list)  # noqa: S101 -- log_vector() made it a list
@@ -296,7 +341,13 @@ def worked(log: dict[str, object]) -> dict[str, str]:
     payload = dsse.parse_unverified(entries[1].encode()).payload
     signed = dsse.pae(dsse.STATEMENT_TYPE, payload)
     note = notes[-1]
+    lines = outside["lines"]
+    assert isinstance(lines, list)  # noqa: S101 -- outside_vectors() made it a list
+    witnessed = canonical.loads(lines[0]["line"].removesuffix("\n").encode())
+    assert isinstance(witnessed, dict)  # noqa: S101 -- Vouched.line() made it an object
     return {
+        "witness": str(outside["witness"]),
+        "witnessed": _shortened(str(witnessed["checkpoint"])),
         "payload": payload.decode(),
         "envelope": entries[1],
         "pae": signed[:60].decode() + "…",
@@ -328,12 +379,13 @@ def main() -> None:
         "envelope": envelope_vectors(),
         "checkpoint": checkpoint_vectors(notes[-1]),
         "log": log,
+        "outside": (outside := outside_vectors(notes)),
     }
     for name, document in files.items():
         text = json.dumps(document, indent=1, ensure_ascii=True)
         (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     text = FORMAT.read_text(encoding="utf-8")
-    for name, value in worked(log).items():
+    for name, value in worked(log, outside).items():
         pattern = re.compile(rf"(<!-- worked: {name} -->\n```\w*\n).*?(```\n)", re.DOTALL)
         text, count = pattern.subn(lambda match, value=value: match[1] + value.strip("\n") + "\n" + match[2], text)
         if count != 1:

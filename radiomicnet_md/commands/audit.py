@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radiomicnet_md.commands import witness
+from radiomicnet_md.commands import anchor, witness
 from radiomicnet_md.commands.call import Call, printable
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
 
@@ -25,6 +25,7 @@ examples:
   radiomicnet-md audit list
   radiomicnet-md audit show 3kq8            (the beginning of a record id is enough)
   radiomicnet-md audit verify --anchor copy-of-the-anchor
+  radiomicnet-md audit anchor               (the newest checkpoint, to keep elsewhere)
   radiomicnet-md audit export bundle        then, anywhere: python -m radiomicnet_md_audit verify bundle --policy …
   radiomicnet-md audit report --form csv --out records.csv
   radiomicnet-md audit replay 3kq8 --input scan.dcm
@@ -41,6 +42,10 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     showing.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     verifying = verbs.add_parser("verify", parents=[shared], help="every signature, hash and proof of the log")
     verifying.add_argument("--anchor", metavar="FILE", help="a copy of the anchor kept elsewhere")
+    verifying.add_argument("--outside", metavar="FILE", help="what others said of the log, kept elsewhere")
+    anchor.arguments(
+        verbs.add_parser("anchor", parents=[shared], help="the newest checkpoint to a witness, a time stamp or a file")
+    )
     exporting = verbs.add_parser("export", parents=[shared], help="a bundle that verifies offline")
     exporting.add_argument("folder", metavar="DIR", help="a new folder")
     reporting = verbs.add_parser("report", parents=[shared], help="every record in a form that other systems read")
@@ -49,13 +54,13 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     replaying = verbs.add_parser("replay", parents=[shared], help="decide a recorded case again and compare")
     replaying.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     replaying.add_argument("--input", metavar="FILE", help="the input; without it, the samples kept with the record")
-    witness.arguments(verbs.add_parser("witness", help="cosign other logs, or have this one cosigned"), shared)
+    witness.arguments(verbs.add_parser("witness", help="cosign other logs' checkpoints"), shared)
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of the log."""
     verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "report": _report, "replay": _replay}
-    return (verbs | {"witness": witness.run})[call.given.audit_verb](call)
+    return (verbs | {"anchor": anchor.run, "witness": witness.run})[call.given.audit_verb](call)
 
 
 def _list(call: Call) -> int:
@@ -105,10 +110,11 @@ def _show(call: Call) -> int:
 def _verify(call: Call) -> int:
     from radiomicnet_md_audit.stored import verify_ledger
 
-    anchor = None if call.given.anchor is None else _anchor(Path(call.given.anchor))
+    copy, outside = _copy(call.given.anchor), _copy(call.given.outside)
     try:
         with _reading(call) as (_, ledger):
-            report = verify_ledger(ledger, ledger.anchor_text() if anchor is None else anchor)
+            text = ledger.anchor_text() if copy is None else copy
+            report = verify_ledger(ledger, text, anchor_is_copy=copy is not None, outside=outside or b"")
     except IntegrityError as problem:
         finding = {"index": None, "code": problem.code, "text": str(problem)}
         line = {"ok": False, "size": None, "root": None, "claims": [], "findings": [finding]}
@@ -172,9 +178,14 @@ def _reading(call: Call) -> Iterator[tuple[Home, Ledger]]:
         yield home, ledger
 
 
-def _anchor(path: Path) -> bytes:
+def _copy(file: str | None) -> bytes | None:
+    """Read a copy from elsewhere, where one was given."""
+    if file is None:
+        return None
     try:
-        return path.read_bytes()
+        return Path(file).read_bytes()
     except OSError as error:
-        fact = f"The anchor cannot be read: {error.strerror}."
-        raise ConfigurationError("E-ANCHOR-READ", fact, remedy="Check the file given with --anchor.") from None
+        fact = f"A copy cannot be read: {error.strerror}."
+        raise ConfigurationError(
+            "E-ANCHOR-READ", fact, remedy="Check the file given with --anchor or --outside."
+        ) from None

@@ -112,7 +112,7 @@ class Call:
 
     def defect(self, error: Exception) -> DefectError:
         """What to say of an unexpected error; its traceback is put into the home, where there is one."""
-        from radiomicnet_md.home import note_fault
+        from radiomicnet_md.faults import note_fault
 
         noted = False
         with contextlib.suppress(Problem):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``audit witness``: cosign other logs' checkpoints, or have this log's newest one cosigned.
+"""``audit witness``: cosign other logs' checkpoints. To have this log's cosigned, there is ``audit anchor``.
 
 How to run one, and what its word is worth, is in ``docs/how-to/run-a-witness.md``.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from radiomicnet_md.commands.call import Call
-from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError, UsageError
+from radiomicnet_md.errors import ExitCode, IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.note import NoteKey
@@ -38,18 +37,10 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     serving.add_argument(
         "--listen", default=_LISTEN, metavar="HOST:PORT", help=f"default: {_LISTEN}; port 0: a free one"
     )
-    adding = verbs.add_parser("add", parents=[shared], help="have this log's newest checkpoint cosigned")
-    adding.add_argument("--url", required=True, metavar="URL", help="the witness's address (submission prefix)")
-    adding.add_argument("--witness", required=True, metavar="VKEY", help="the witness's verifier key")
-    adding.add_argument("--out", type=Path, metavar="FILE", help="a new file for the cosigned checkpoint")
 
 
 def run(call: Call) -> int:
-    """Do one of the verbs of the witness."""
-    return {"serve": _serve, "add": _add}[call.given.witness_verb](call)
-
-
-def _serve(call: Call) -> int:
+    """Serve until interrupted, the one verb of the witness."""
     from radiomicnet_md_audit.note import NoteKey
     from radiomicnet_md_audit.witness import Witness
     from radiomicnet_md_audit.witness_server import WitnessServer
@@ -68,32 +59,11 @@ def _serve(call: Call) -> int:
     return ExitCode.OK
 
 
-def _add(call: Call) -> int:
-    from radiomicnet_md.home import open_home
-    from radiomicnet_md_audit.checkpoint import parse_unverified
-    from radiomicnet_md_audit.cosignature import Cosigner, cosigned_at
-    from radiomicnet_md_audit.witness_client import Remote, cosigned
-
-    settings = call.settings()
-    cosigner = _parsed(Cosigner.from_vkey, call.given.witness, "--witness")
-    with open_home(settings.home).reading_ledger(settings.audit_db) as ledger:
-        note = cosigned(Remote(call.given.url, cosigner), ledger.consistency)
-    if call.given.out is not None:
-        _write(call.given.out, note)
-    head, _ = parse_unverified(note)
-    time = datetime.fromtimestamp(cosigned_at(note, cosigner), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    line = {"origin": head.origin, "size": head.size, "root": head.root.hex(), "witness": cosigner.name, "time": time}
-    call.console.emit({**line, "checkpoint": note}, f"{cosigner.name} cosigned {head.size} entries at {time}\n{note}")
-    return ExitCode.OK
-
-
 def _parsed(parse: Callable[[str], _T], text: str, option: str) -> _T:
     try:
         return parse(text)
     except IntegrityError as problem:
-        remedy = (
-            "Copy the key from where it was printed: `audit witness serve` prints a witness's, a policy holds a log's."
-        )
+        remedy = "Copy a log's verifier key from a policy, where it stands under log_keys; names have no space or plus."
         raise UsageError("E-WITNESS-ARGUMENT", f"{option}: {problem}", remedy=remedy) from None
 
 
@@ -111,14 +81,3 @@ def _key(path: Path) -> SigningKey:
 
     beside = path.with_name(path.name + ".passphrase")
     return sign.load_private(path, passphrases.existing(beside, of="the witness's key"))
-
-
-def _write(path: Path, note: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(note)
-    except OSError as error:
-        remedy = "Name a new file in a folder that may be written; the witness cosigns the same checkpoint again."
-        raise ConfigurationError(
-            "E-WITNESS-OUT", f"The file cannot be written ({error.strerror}).", remedy=remedy
-        ) from None

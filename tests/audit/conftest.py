@@ -13,12 +13,22 @@ import pytest
 from radiomicnet_md_audit import export
 from tests.audit.postgresql import Cluster, ServerSite
 from tests.audit.sites import MASK, MASK_DIGEST, Site
+from tests.audit.witnessed import Witnessed
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """A log of the genesis and five records, closed."""
     made = Site(tmp_path)
+    with made.create() as ledger:
+        made.append(ledger, 5)
+    return made
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Witnessed:
+    """The same with a witness to believe; nobody has said anything yet."""
+    made = Witnessed(tmp_path)
     with made.create() as ledger:
         made.append(ledger, 5)
     return made

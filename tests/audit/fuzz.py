@@ -14,15 +14,29 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from radiomicnet_md_audit import anchor, bundle, canonical, checkpoint, dsse, merkle, note, proof, sign, statement
+from radiomicnet_md_audit import (
+    anchor,
+    bundle,
+    canonical,
+    checkpoint,
+    dsse,
+    merkle,
+    note,
+    proof,
+    sign,
+    statement,
+    testimony,
+)
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored
 from radiomicnet_md_audit.checkpoint import Checkpoint, LogKeys
+from radiomicnet_md_audit.cosignature import Cosigner
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.policy import Policy, Span
+from radiomicnet_md_audit.testimony import Stamping, Vouched
 
 T = TypeVar("T")
 
@@ -76,6 +90,10 @@ def readers() -> list[Reader]:
     path = tuple(merkle.leaf_hash(bytes([n])) for n in range(4))
     manifest = bundle.Manifest(ORIGIN, 1, "0" * 64, "2026-01-01T00:00:00.000000Z", {"a/b": bundle.Listed("1" * 64, 5)})
     vkeys = [key.vkey().encode() for key in cosigned.public(ORIGIN)]
+    witness = Cosigner("witness.example/w1", engine.public)
+    pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    believing = replace(policy, witnesses=(witness,), timestamp_authorities=(pem,))
+    said = [Vouched(notes[0]), Vouched(notes[1], Stamping(0xA0B0, b"\x30\x00"))]
     return [
         Reader("canonical", canonical.loads, canonical.dumps, [payload, b'{"a":[1,"\xc3\xa9",null],"b":-5}']),
         Reader(
@@ -101,7 +119,8 @@ def readers() -> list[Reader]:
         Reader("anchor", anchor.parse_line, _as(Anchored, lambda a: a.line()[:-1]), _lines(notes)),
         Reader("vkey", _text(note.NoteKey.from_vkey), _as(note.NoteKey, lambda key: key.vkey().encode()), vkeys),
         Reader("manifest", bundle.parse_manifest, _as(bundle.Manifest, lambda m: m.payload()), [manifest.payload()]),
-        Reader("policy", policies.parse, _as(Policy, lambda p: p.to_json()), [policy.to_json()]),
+        Reader("policy", policies.parse, _as(Policy, lambda p: p.to_json()), [policy.to_json(), believing.to_json()]),
+        Reader("outside", testimony.parse_line, _as(Vouched, lambda v: v.line()[:-1]), [v.line()[:-1] for v in said]),
     ]
 
 

@@ -28,8 +28,8 @@ class Site:
     """A folder with a log in it, and everything needed to use, check and attack it."""
 
     folder: Path
-    engine: sign.SigningKey = field(default_factory=lambda: sign.from_seed(bytes([11]) * 32))
-    log: sign.SigningKey = field(default_factory=lambda: sign.from_seed(bytes([12]) * 32))
+    engine: sign.Signer = field(default_factory=lambda: sign.from_seed(bytes([11]) * 32))
+    log: sign.Signer = field(default_factory=lambda: sign.from_seed(bytes([12]) * 32))
     cosigner: sign.CosigningKey | None = None
     origin: str = ORIGIN
     count: int = 0

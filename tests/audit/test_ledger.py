@@ -246,11 +246,11 @@ def test_claims_are_separate(site: Site) -> None:
     others = policies.Policy(site.origin, site.policy.log_keys, ((stranger.public, policies.Span()),))
     with Ledger.open(site.url, None, None, None) as ledger:
         report = verify_ledger(ledger, None)
-        assert [claim.ok for claim in report.claims] == [True, None, None, True]
+        assert [claim.ok for claim in report.claims] == [True, None, None, True, None, None]
         assert report.ok
     with Ledger.open(site.url, None, None, None, policy=others) as ledger:
         report = verify_ledger(ledger, site.anchor.read_bytes())
-        assert [claim.ok for claim in report.claims] == [True, True, False, True]
+        assert [claim.ok for claim in report.claims] == [True, True, False, True, None, None]
         assert not report.ok
         assert {finding.code for finding in report.findings} == {"E-KEY-UNTRUSTED"}
 

@@ -22,12 +22,12 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, TokenFlag
 from radiomicnet_md_audit import canonical, export, pkcs11_key, sign
 from radiomicnet_md_audit.bundle import verify_bundle
 from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, IntegrityError, Problem
+from radiomicnet_md_audit.keychange import Role
 from radiomicnet_md_audit.pkcs11_key import Token, TokenKey
 from tests.audit.sites import Site
-from tests.tokens import PIN, SoftHSM
+from tests.tokens import PIN, SoftHSM, refused
 
 pytestmark = pytest.mark.verifies("SRS-KEY-005")
-NOTHING = TokenFlag(0)
 LABEL = "radiomicnet-md/0123456789abcdef/engine"
 
 
@@ -45,20 +45,11 @@ def key(token: Token) -> TokenKey:
 def token_site(token: Token, tmp_path: Path) -> Site:
     """A log whose engine and log keys are in the token, with five records, closed."""
     engine, log = (pkcs11_key.generate(token, PIN, f"example/{name}") for name in ("engine", "log"))
-    made = Site(tmp_path / "site", engine, log, sign.generate_cosigner())  # type: ignore[arg-type]
+    made = Site(tmp_path / "site", engine, log, sign.generate_cosigner())
     made.folder.mkdir()
     with made.create() as ledger:
         made.append(ledger, 5)
     return made
-
-
-def refused(code: str, call: Callable[..., object], *arguments: object) -> Problem:
-    with pytest.raises(Problem) as caught:
-        call(*arguments)
-    assert caught.value.code == code
-    assert caught.value.remedy
-    assert PIN.decode() not in f"{caught.value}{caught.value.remedy}"
-    return caught.value
 
 
 def test_a_signature_holds_for_others_and_is_the_one_of_rfc_8032(
@@ -108,15 +99,16 @@ def test_the_private_value_cannot_be_read_by_who_has_the_pin(key: TokenKey) -> N
         private[Attribute.VALUE]
 
 
-def test_a_key_that_could_be_read_is_not_used(token: Token) -> None:
+@pytest.mark.parametrize(("sensitive", "extractable"), [(False, True), (False, False), (True, True)])
+def test_a_key_that_could_be_read_is_not_used(token: Token, *, sensitive: bool, extractable: bool) -> None:
     login = pkcs11_key._login(token, PIN)
     with login.writing() as session:
         curve = session.create_domain_parameters(
             KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: pkcs11_key._CURVE[0]}, local=True
         )
-        loose = {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
+        loose = {Attribute.SENSITIVE: sensitive, Attribute.EXTRACTABLE: extractable}
         public, private = curve.generate_keypair(id=b"loose", label="loose", store=True, private_template=loose)
-        assert len(private[Attribute.VALUE]) == 32
+        assert (private[Attribute.SENSITIVE], private[Attribute.EXTRACTABLE]) == (sensitive, extractable)
         raw = pkcs11_key._raw(public[Attribute.EC_POINT])
     place = {"id": b"loose".hex(), "label": "loose", "module": token.module, "token": token.label}
     refused("E-TOKEN-KEY-LOOSE", pkcs11_key.open_, canonical.dumps({**place, "public_key": raw.hex()}), PIN)
@@ -180,49 +172,6 @@ def test_where_somebody_is_logged_in_a_wrong_pin_costs_no_try(key: TokenKey) -> 
     key.sign(b"the login is as it was")
 
 
-class FakeToken:
-    """A token that says of itself what SoftHSM never does; it counts the PINs it is shown."""
-
-    def __init__(
-        self,
-        before: TokenFlag = NOTHING,
-        after: TokenFlag = NOTHING,
-        error: type[pkcs11.PKCS11Error] = pkcs11.PinIncorrect,
-    ) -> None:
-        self.flags, self.after, self.error, self.slot, self.shown = before, after, error, self, 0
-
-    def get_token(self) -> FakeToken:
-        self.flags = self.after
-        return self
-
-    def open(self, **_: object) -> None:
-        self.shown += 1
-        raise self.error
-
-
-FINAL, LOCKED = TokenFlag.USER_PIN_FINAL_TRY, TokenFlag.USER_PIN_LOCKED
-
-
-@pytest.mark.parametrize(
-    ("fake", "code", "says", "shown"),
-    [
-        (FakeToken(LOCKED), "E-KEY-PIN-LOCKED", "locked", 0),
-        (FakeToken(FINAL), "E-KEY-PIN-FINAL", "none was tried", 0),
-        (FakeToken(after=FINAL), "E-KEY-PIN", "next wrong one locks", 1),
-        (FakeToken(after=LOCKED), "E-KEY-PIN", "locked now", 1),
-        (FakeToken(error=pkcs11.PinLenRange), "E-KEY-PIN", "refuses the PIN.", 1),
-        (FakeToken(error=pkcs11.PinLocked), "E-KEY-PIN-LOCKED", "locked", 1),
-        (FakeToken(error=pkcs11.UserPinNotInitialized), "E-KEY-PIN-UNSET", "never set", 1),
-        (FakeToken(error=pkcs11.DeviceRemoved), "E-TOKEN-LOST", "DeviceRemoved", 1),
-    ],
-)
-def test_a_pin_is_shown_once_and_never_where_a_wrong_one_locks_the_token(
-    fake: FakeToken, code: str, says: str, shown: int
-) -> None:
-    assert says in str(refused(code, pkcs11_key._session, fake, b"1234"))
-    assert fake.shown == shown
-
-
 class Defective:
     """What stands in a token's place for its key, and signs with something else."""
 
@@ -254,6 +203,18 @@ def test_a_signature_that_does_not_hold_is_used_by_nobody(token_site: Site) -> N
 def test_another_key_of_the_same_name_and_id_is_noticed_before_it_signs_anything(key: TokenKey) -> None:
     place = {**json.loads(key.file), "public_key": sign.from_seed(bytes(32)).public.raw.hex()}
     refused("E-TOKEN-SIGNATURE", pkcs11_key.open_, canonical.dumps(place), PIN)
+
+
+@pytest.mark.verifies("SRS-KEY-003")
+def test_a_key_in_a_file_is_replaced_by_one_in_a_token_and_that_by_another(site: Site, token: Token) -> None:
+    with site.open() as ledger:
+        for role in (Role.ENGINE, Role.LOG, Role.ENGINE):
+            ledger.change_key(role, pkcs11_key.generate(token, PIN, "example/new"))
+            site.append(ledger)
+        site.changed = ledger.declared
+    report = site.verify()
+    assert report.ok
+    assert report.size == 12
 
 
 def test_a_token_that_goes_away_leaves_a_log_that_holds(token_site: Site, token: Token, softhsm: SoftHSM) -> None:
@@ -312,7 +273,7 @@ with site.open() as ledger:
 
 def test_two_processes_use_one_token_at_once(token: Token, tmp_path: Path) -> None:
     engine, log = (pkcs11_key.generate(token, PIN, f"example/{name}") for name in ("engine", "log"))
-    site = Site(tmp_path / "site", engine, log)  # type: ignore[arg-type]
+    site = Site(tmp_path / "site", engine, log)
     site.folder.mkdir()
     site.create().close()
     places = [engine.file.hex(), log.file.hex()]
@@ -384,38 +345,3 @@ def test_a_token_keeps_a_secret_for_who_has_the_pin_and_outlives_a_new_pin(softh
     assert pkcs11_key.fetch(place, b"another-pin") == b"correct horse"
     pkcs11_key.discard(token, b"another-pin", "example/passphrase")
     refused("E-TOKEN-KEY", pkcs11_key.fetch, place, b"another-pin")
-
-
-class FakeSession:
-    """A token that knows some spellings of the curve only, or no Ed25519 at all."""
-
-    def __init__(self, *curves: bytes, mechanisms: tuple[Mechanism, ...] = (Mechanism.EDDSA,)) -> None:
-        self.curves, self.mechanisms, self.token, self.slot = curves, mechanisms, self, self
-
-    def get_mechanisms(self) -> tuple[Mechanism, ...]:
-        return self.mechanisms
-
-    def create_domain_parameters(self, kind: KeyType, values: dict[Attribute, bytes], *, local: bool) -> FakeSession:
-        assert (kind, local) == (KeyType.EC_EDWARDS, True)
-        self.asked = values[Attribute.EC_PARAMS]
-        return self
-
-    def generate_keypair(self, **_: object) -> tuple[bytes, None]:
-        if self.asked not in self.curves:
-            raise pkcs11.DomainParamsInvalid
-        return self.asked, None
-
-
-@pytest.mark.parametrize("curve", pkcs11_key._CURVE)
-def test_a_curve_is_spelled_as_the_token_wants_it(curve: bytes) -> None:
-    assert pkcs11_key._pair(FakeSession(curve), LABEL, b"1") == curve
-
-
-def test_a_token_without_ed25519_is_named() -> None:
-    refused("E-TOKEN-MECHANISM", pkcs11_key._pair, FakeSession(mechanisms=(Mechanism.ECDSA,)), LABEL, b"1")
-    with pytest.raises(pkcs11.DomainParamsInvalid):  # which `asked` turns into words
-        pkcs11_key._pair(FakeSession(), LABEL, b"1")
-    for point in (bytes(31), bytes(33), b"\x04\x21" + bytes(32), b"\x04" + bytes(64)):
-        refused("E-TOKEN-MECHANISM", pkcs11_key._raw, point)
-    for head in pkcs11_key._POINT:
-        assert pkcs11_key._raw(head + bytes(range(32))) == bytes(range(32))

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from radiomicnet_md_audit import policy, sign, statement
 from radiomicnet_md_audit.checkpoint import LogKeys
+from radiomicnet_md_audit.cosignature import Cosigner
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.policy import Policy, Span
 
@@ -20,10 +22,23 @@ ORIGIN = "example.org/log"
 ENGINE = sign.from_seed(bytes([1]) * 32)
 LOG_KEYS = LogKeys(sign.from_seed(bytes([2]) * 32), sign.cosigner_from_seed(bytes([3]) * 32)).public(ORIGIN)
 POLICY = Policy(ORIGIN, tuple((key, Span(1, 5)) for key in LOG_KEYS), ((ENGINE.public, Span(3)),))
+WITNESS = Cosigner("witness.example/w1", sign.from_seed(bytes([4]) * 32).public)
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\nBB==\n-----END CERTIFICATE-----\n"
+OUTSIDERS = replace(POLICY, witnesses=(WITNESS,), timestamp_authorities=(PEM, PEM + PEM))
 
 
 def test_a_written_policy_reads_back() -> None:
     assert policy.parse(POLICY.to_json()) == POLICY
+
+
+@pytest.mark.verifies("SRS-LOG-016", "SRS-LOG-017")
+def test_whom_to_believe_outside_is_optional() -> None:
+    assert list(json.loads(POLICY.to_json())) == ["format", "origin", "log_keys", "engine_keys"]
+    assert policy.parse(OUTSIDERS.to_json()) == OUTSIDERS
+    one = replace(OUTSIDERS, timestamp_authorities=())
+    assert list(json.loads(one.to_json()))[4:] == ["witnesses"]
+    assert policy.parse(one.to_json()) == one
+    assert replace(POLICY, engine_keys=()).with_outsiders_of(OUTSIDERS) == replace(OUTSIDERS, engine_keys=())
 
 
 def test_validity_is_counted_in_tree_sizes() -> None:
@@ -68,6 +83,21 @@ def edited(path: tuple[object, ...], value: object) -> bytes:
         edited(("engine_keys", 0, "ed25519"), "0" * 64),
         edited(("engine_keys", 0, "ed25519"), "zz"),
         edited(("engine_keys", 0), "key"),
+        edited(("witnesses",), []),
+        edited(("witnesses",), None),
+        edited(("witnesses",), WITNESS.vkey()),
+        edited(("witnesses",), [5]),
+        edited(("witnesses",), [WITNESS.vkey(), WITNESS.vkey()]),
+        edited(("witnesses",), [WITNESS.vkey(), ""]),
+        edited(("witnesses",), [LOG_KEYS[0].vkey()]),
+        edited(("timestamp_authorities",), []),
+        edited(("timestamp_authorities",), PEM),
+        edited(("timestamp_authorities",), [PEM, PEM]),
+        edited(("timestamp_authorities",), [""]),
+        edited(("timestamp_authorities",), ["words\n" + PEM]),
+        edited(("timestamp_authorities",), [PEM + "words\n"]),
+        edited(("timestamp_authorities",), [PEM.removesuffix("\n")]),
+        edited(("timestamp_authorities",), [PEM.replace("CERTIFICATE", "PRIVATE KEY")]),
     ],
 )
 def test_an_unclear_policy_is_refused(data: bytes) -> None:

@@ -113,8 +113,9 @@ def test_the_laws_of_a_log(law: Callable[..., None], site: ServerSite, request: 
 def test_the_report_does_not_claim_what_only_a_file_has(site: ServerSite) -> None:
     report = site.verify()
     assert report.findings == ()
-    assert [claim.ok for claim in report.claims] == [True, True, True, None]
+    assert [claim.ok for claim in report.claims] == [True, True, True, None, None, None]
     assert "server" in report.claims[3].text
+    assert report.claims[1].text.endswith("it is the log's own, on this machine, and a server keeps the log.")
 
 
 def test_the_device_may_only_add_and_read(cluster: Cluster, site: ServerSite) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md_audit import checkpoint, sign, witness_client
+from radiomicnet_md_audit import checkpoint, post, sign
 from radiomicnet_md_audit.checkpoint import LogKeys
 from radiomicnet_md_audit.cosignature import Cosigner, cosigned_at
 from radiomicnet_md_audit.errors import BusyError, ConfigurationError, IntegrityError, Problem
@@ -338,7 +338,7 @@ def test_an_encrypted_connection_is_checked(served: WitnessServer) -> None:
     """Against a server without TLS the handshake fails: nothing is sent in the clear instead."""
     with pytest.raises(BusyError):
         asked(served.url.replace("http://", "https://"))
-    assert isinstance(witness_client._connection(Remote("https://host", COSIGNER))[0], HTTPSConnection)
+    assert isinstance(post.connection_to("https://host", 1.0)[0], HTTPSConnection)
 
 
 def test_the_environment_names_no_proxy(served: WitnessServer, monkeypatch: pytest.MonkeyPatch) -> None:

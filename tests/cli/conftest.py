@@ -17,6 +17,7 @@ from radiomicnet_md import home as homes
 from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.state import State
 from radiomicnet_md.review import pictures
+from radiomicnet_md_audit import policy, sign
 from tests import desks
 
 
@@ -58,6 +59,21 @@ def home(made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", homes.PASSPHRASE_FILE):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture
+def witness_key(tmp_path: Path) -> Path:
+    """The key file of a witness, its passphrase beside it."""
+    path = tmp_path / "witness.pem"
+    sign.save_private(sign.generate(), path, b"secret")
+    path.with_name("witness.pem.passphrase").write_text("secret\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def log_vkey(home: Path) -> str:
+    """The verifier key of the home's log, as its operator would read it from the policy."""
+    return policy.parse((home / "policy.json").read_bytes()).log_keys[0][0].vkey()
 
 
 @pytest.fixture

@@ -197,3 +197,18 @@ def test_without_its_token_a_home_decides_nothing(
     assert said.lines[-1]["reason"]["code"] == "E-TOKEN-ABSENT"
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
     assert (made / "audit.db").read_bytes() == before
+
+
+def test_a_key_in_a_token_is_replaced_by_one_in_it(command: Command, made: Path, softhsm: SoftHSM) -> None:
+    before = json.loads((made / "keys" / "engine.pkcs11").read_bytes())
+    for _ in range(2):
+        assert command("keys", "rotate", "engine").code == ExitCode.OK
+    after = json.loads((made / "keys" / "engine.pkcs11").read_bytes())
+    assert after["label"] == before["label"]
+    assert after["public_key"] != before["public_key"]
+    with pytest.raises(ConfigurationError) as caught:  # the old one is destroyed
+        pkcs11_key.open_(json.dumps(before, separators=(",", ":"), sort_keys=True).encode(), PIN)
+    assert caught.value.code == "E-TOKEN-KEY"
+    softhsm.start_again()
+    assert command("keys", "rotate", "cosigner").code == ExitCode.OK
+    assert command("audit", "verify").code == ExitCode.OK
