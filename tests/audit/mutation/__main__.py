@@ -86,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A process each: mutmut keeps what it knows about the tests in variables of its modules.
         with ProcessPoolExecutor(1, get_context("fork")) as process:
             outcomes[module] = process.submit(examine, module).result()
+        sys.stdout.write(f"\n{module}: {outcomes[module]}\n")
+        sys.stdout.flush()
     reasons = {mutant for mutant in survivors.known() if mutant[0] in modules}
     survived = {(module, *one) for module, outcome in outcomes.items() for one in outcome.survivors}
     text = table(outcomes, reasons, round((time.monotonic() - began) / 60))
