@@ -146,6 +146,17 @@ class TestFile:
         with refused("E-ANCHOR-WRITE", ConfigurationError):
             AnchorFile(Path("/dev/full")).catch_up(1, LOG.get)
 
+    def test_the_last_whole_line_is_told(self, file: AnchorFile) -> None:
+        assert file.last() is None
+        for text, size in ((WHOLE, 6), (WHOLE + b"{", 6), (LOG[1].line(), 1)):
+            file.path.write_bytes(text)
+            assert file.last() == LOG[size]
+        file.path.chmod(0o400)
+        assert file.last() == LOG[1]  # nothing is written
+        file.path.unlink()
+        with refused("E-ANCHOR-MISSING"):
+            file.last()
+
     def test_a_line_is_on_the_disk_before_the_receipt(self, file: AnchorFile, monkeypatch: pytest.MonkeyPatch) -> None:
         synced = []
         monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))

@@ -186,6 +186,7 @@ PROOF = bundle.proof_path(1)
         (changed(**{"VERIFY.md": b"How to"}), [(None, "E-BUNDLE-CHANGED")]),
         (changed(**{"VERIFY.md": None}), [(None, "E-BUNDLE-MISSING-FILE")] * 2),
         (changed(more=b""), [(None, "E-BUNDLE-UNLISTED")]),
+        (changed(**{"outside.jsonl": b""}), [(None, "E-BUNDLE-UNLISTED")]),
         (changed(**{"deep/more": b""}), [(None, "E-BUNDLE-UNLISTED")] * 2),
         (changed(**{"entries.jsonl": FILES["entries.jsonl"][:-1]}),
          [(None, "E-BUNDLE-LINE"), (None, "E-BUNDLE-CHANGED")]),

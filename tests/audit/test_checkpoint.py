@@ -46,6 +46,25 @@ def test_nobody_is_not_enough() -> None:
     assert caught.value.code == "E-CHECKPOINT-UNSIGNED"
 
 
+def test_each_line_is_told_whose_it_is() -> None:
+    parsed = note.parse(checkpoint.issue(HEAD, KEYS, 5))
+    witness = Signature("witness.example", b"1234", bytes(72))
+    text = str(Note(parsed.text, (witness, *parsed.signatures, parsed.signatures[0])))
+    assert checkpoint.opened(text, PUBLIC, ORIGIN) == (HEAD, (None, *PUBLIC, PUBLIC[0]))
+    assert checkpoint.opened(text, PUBLIC[1:], ORIGIN) == (HEAD, (None, None, PUBLIC[1], None))
+
+
+def test_one_of_several_keys_may_be_enough() -> None:
+    assert checkpoint.open_any(NOTE, PUBLIC, ORIGIN) == HEAD
+    for keys in (PUBLIC[1:], ()):
+        with pytest.raises(IntegrityError) as caught:
+            checkpoint.open_any(NOTE, keys, ORIGIN)
+        assert caught.value.code == "E-CHECKPOINT-UNSIGNED"
+    with pytest.raises(IntegrityError) as caught:
+        checkpoint.open_any(NOTE, PUBLIC, "example.org/other")
+    assert caught.value.code == "E-ORIGIN"
+
+
 def test_every_change_of_one_byte_is_refused() -> None:
     data = NOTE.encode()
     for place in range(len(data)):

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from radiomicnet_md_audit import canonical, policy, sign, statement
 from radiomicnet_md_audit.checkpoint import LogKeys
+from radiomicnet_md_audit.cosignature import Cosigner
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.policy import Policy, Span
 
@@ -89,6 +91,48 @@ def test_the_largest_policy_and_the_shortest_span_are_accepted() -> None:
     read = policy.parse(text + b" " * (policy.LARGEST_POLICY - len(text)))
     assert read.engine_keys == ((ENGINE.public, Span(3, 4)),)
     assert [bool(read.engine_keys_at(size)) for size in (2, 3, 4)] == [False, True, False]
+
+
+WITNESS = Cosigner("witness.example/w1", sign.from_seed(bytes([4]) * 32).public)
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def test_whom_to_believe_outside_is_read_back_in_its_order() -> None:
+    other = Cosigner("witness.example/w2", WITNESS.key)
+    whole = replace(POLICY, witnesses=(WITNESS, other), timestamp_authorities=(PEM, PEM * 2))
+    document = json.loads(whole.to_json())
+    assert document["witnesses"] == [WITNESS.vkey(), other.vkey()]
+    assert document["timestamp_authorities"] == [PEM, PEM * 2]
+    assert policy.parse(whole.to_json()) == whole
+    assert set(json.loads(POLICY.to_json())) == {"format", "origin", "log_keys", "engine_keys"}
+    assert POLICY.with_outsiders_of(whole) == whole
+    assert whole.with_outsiders_of(POLICY) == POLICY
+
+
+@pytest.mark.parametrize("name", ["witnesses", "timestamp_authorities"])
+def test_a_list_of_outsiders_has_members_each_once(name: str) -> None:
+    good = WITNESS.vkey() if name == "witnesses" else PEM
+    assert policy.parse(edited((name,), [good]))
+    for other in ([], [good, good], [good, 5], [None], good, None, {}, {"0": good}):
+        with pytest.raises(IntegrityError) as caught:
+            policy.parse(edited((name,), other))
+        assert caught.value.code == "E-POLICY"
+
+
+@pytest.mark.parametrize("text", ["", PEM[:-1], PEM + "x", " " + PEM, PEM.replace("CERTIFICATE", "PRIVATE KEY"), "\n"])
+def test_an_authority_is_certificates_alone(text: str) -> None:
+    assert policy.authority_pem(PEM * 3) == PEM * 3
+    with pytest.raises(IntegrityError) as caught:
+        policy.parse(edited(("timestamp_authorities",), [text]))
+    assert caught.value.code == "E-POLICY"
+
+
+def test_the_keys_without_an_end_are_named() -> None:
+    assert POLICY.keyids() == {ENGINE.public.keyid}
+    ended = replace(
+        POLICY, log_keys=tuple((key, Span()) for key in LOG_KEYS), engine_keys=((ENGINE.public, Span(1, 9)),)
+    )
+    assert ended.keyids() == {key.key.keyid for key in LOG_KEYS}
 
 
 GENESIS = policy.genesis_predicate(ORIGIN, LOG_KEYS, ENGINE.public)
