@@ -80,25 +80,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="put the table into docs/reference/audit-evidence.md")
     asked = parser.parse_args(arguments)
     modules = tuple(asked.modules) or tuple(TESTS)
-    began = time.monotonic()
-    outcomes = {}
+    reasons = set(survivors.known())
+    began, outcomes, open_ends = time.monotonic(), {}, 0
     for module in modules:
         # A process each: mutmut keeps what it knows about the tests in variables of its modules.
         with ProcessPoolExecutor(1, get_context("fork")) as process:
             outcomes[module] = process.submit(examine, module).result()
-        sys.stdout.write(f"\n{module}: {outcomes[module]}\n")
-        sys.stdout.flush()
-    reasons = {mutant for mutant in survivors.known() if mutant[0] in modules}
-    survived = {(module, *one) for module, outcome in outcomes.items() for one in outcome.survivors}
+        open_ends += tell(module, outcomes[module], reasons)
     text = table(outcomes, reasons, round((time.monotonic() - began) / 60))
-    sys.stdout.write(f"{text}\n")
-    for name, left in (("survived", survived - reasons), ("has no survivor", reasons - survived)):
-        for module, function, change in sorted(left):
-            line = json.dumps(change, ensure_ascii=False)
-            sys.stdout.write(f"- {{module: {module}, function: {function}}}  # {name}\n  change: {line}\n")
+    sys.stdout.write(f"\n{text}")
     if asked.write:
         evidence_page.write_block("mutation", text)
-    return MISSED if survived ^ reasons else 0
+    return MISSED if open_ends else 0
+
+
+def tell(module: str, outcome: Outcome, reasons: set[survivors.Mutant]) -> int:
+    """Write what survived without a reason, and reasons that nothing has; return how many there are of both."""
+    survived = {(module, *one) for one in outcome.survivors}
+    stale = {one for one in reasons if one[0] == module} - survived
+    sys.stdout.write(f"\n{module}: {outcome.mutants} mutants, {len(outcome.survivors)} survived\n")
+    for name, left in (("survived", survived - reasons), ("has no survivor", stale)):
+        for _, function, change in sorted(left):
+            line = json.dumps(change, ensure_ascii=False)
+            sys.stdout.write(f"- {{module: {module}, function: {function}}}  # {name}\n  change: {line}\n")
+    sys.stdout.flush()
+    return len(survived - reasons) + len(stale)
 
 
 def examine(module: str) -> Outcome:
