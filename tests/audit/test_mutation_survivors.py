@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.audit import evidence_page
 from tests.audit.mutation import survivors
 
 pytestmark = pytest.mark.verifies("SRS-LOG-004")
@@ -32,6 +33,11 @@ def test_what_is_explained_is_still_there(root: Path) -> None:
     for module, function, change in survivors.known():
         source = functions(root / "audit" / "radiomicnet_md_audit" / f"{module}.py")
         assert change.partition(" → ")[0] in source[function], (module, function, change)
+
+
+def test_the_page_of_evidence_has_a_block_for_mutants() -> None:
+    page = evidence_page.PAGE.read_text("utf-8")
+    assert "new text" in evidence_page.replaced(page, "mutation", "new text")
 
 
 def test_a_change_is_named_by_its_lines() -> None:
