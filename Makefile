@@ -16,6 +16,8 @@
 #   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
 #   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
 #                 FUZZ_FLAGS=--write also write their parts of that page
+#   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
+#                 MUTATION_FLAGS=--write also writes that page
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -31,6 +33,7 @@ DETERMINISM_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
 FAULTS_FLAGS ?=
+MUTATION_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -40,9 +43,11 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
+MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism tamper faults fuzz bench bench-radiomics bench-networks bench-engine docs clean
+.PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
+.PHONY: docs clean
 
 setup: $(STAMP)
 
@@ -93,6 +98,15 @@ $(PEERS)/.complete: requirements/peers.txt | $(STAMP)
 	@rm -rf $(PEERS)
 	@if $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(PEERS) -r $<; then touch $@; \
 	else rm -rf $(PEERS); echo "the peers cannot be installed; their columns will say so" >&2; fi
+
+mutation: setup $(MUTATION)/.complete
+	@$(BIN)/python -m tests.audit.mutation $(MUTATION_FLAGS)
+
+# Beside the environment, as the peers are.
+$(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
+	@rm -rf $(MUTATION)
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
+	@touch $@
 
 docs: setup
 	@mkdir -p .results

@@ -109,7 +109,12 @@ def parse_manifest(payload: bytes) -> Manifest:
             "created": str(created),
             "files": dict(files),
             **more,
-        } if not more and MANIFEST not in files and all(_PATH.fullmatch(path) for path in files):
+        } if (
+            not more
+            and not isinstance(size, bool)
+            and MANIFEST not in files
+            and all(_PATH.fullmatch(path) for path in files)
+        ):
             return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
     raise _bad_manifest()
 
@@ -323,7 +328,7 @@ def _tree(folder: Path) -> Iterator[tuple[str, int]]:
 
 def _listed(item: object) -> Listed:
     match item:
-        case {"sha256": str(sha256), "size": int(size), **more} if not more:
+        case {"sha256": str(sha256), "size": int(size), **more} if not more and not isinstance(size, bool):
             return Listed(sha256, size)
     raise _bad_manifest()
 
