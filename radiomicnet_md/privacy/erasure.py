@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiomicnet_md import shelf, vault
-from radiomicnet_md.desk import is_recorded, new_id
+from radiomicnet_md.desk import is_recorded
 from radiomicnet_md.errors import IntegrityError, UsageError
 from radiomicnet_md.home import Home
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.privacy import holds, people
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md.privacy.people import Keeper

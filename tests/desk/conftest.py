@@ -68,7 +68,7 @@ def case(desk: Desk, tmp_path: Path, out: Path) -> patients.Case:
 @pytest.fixture
 def keeper(desk: Desk) -> Keeper:
     def settle() -> None:
-        shelf.settle(desk.home.folder, lambda record_id: is_recorded(desk.ledger, record_id))
+        shelf.settle(desk.home.folder, lambda record_id, _: is_recorded(desk.ledger, record_id))
 
     return Keeper(desk.home, desk.ledger, desk.vault_key, "uid:0", settle)
 
