@@ -13,6 +13,9 @@
 #   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
+#   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
+#   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
+#                 FUZZ_FLAGS=--write also write their parts of that page
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -25,6 +28,8 @@ TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
 BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
+TAMPER_FLAGS ?=
+FUZZ_FLAGS ?=
 MUTATION_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
@@ -38,7 +43,7 @@ PEERS := $(VENV)/peers
 MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine mutation docs clean
+.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine mutation tamper fuzz docs clean
 
 setup: $(STAMP)
 
@@ -74,6 +79,12 @@ bench-networks: setup
 
 bench-engine: setup
 	@$(BIN)/python -P benchmarks/second_engine.py $(BENCH_FLAGS)
+
+tamper: setup
+	@$(BIN)/python -m tests.audit.tampering $(TAMPER_FLAGS)
+
+fuzz: setup
+	@$(BIN)/python -m tests.audit.fuzz $(FUZZ_FLAGS)
 
 # Beside the environment, not in it: only the peers' own process searches this folder.
 $(PEERS)/.complete: requirements/peers.txt | $(STAMP)

@@ -106,10 +106,10 @@ def open_(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
 
 def opened(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, tuple[NoteKey | None, ...]]:
     """Do what :func:`open_` does, and also say of each signature line, in order, which of ``keys`` it is by."""
-    checkpoint, lines = _signers(note, keys, origin)
-    if not keys or not all(any(key is one for one in lines) for key in keys):
+    checkpoint, signed = _signers(note, keys, origin)
+    if not keys or not all(any(key is one for one in signed) for key in keys):
         raise _unsigned()
-    return checkpoint, lines
+    return checkpoint, signed
 
 
 def open_any(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
@@ -117,14 +117,14 @@ def open_any(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
 
     A witness may know and keep one of a log's signatures alone (c2sp.org/tlog-witness).
     """
-    checkpoint, lines = _signers(note, keys, origin)
-    if not any(lines):
+    checkpoint, signed = _signers(note, keys, origin)
+    if not any(signed):
         raise _unsigned()
     return checkpoint
 
 
 def _signers(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, tuple[NoteKey | None, ...]]:
-    """Return the checkpoint and by which key each line is; raise for another log's or a bad signature."""
+    """Return the checkpoint and whose of the keys each line is; raise for another log's or a bad signature."""
     checkpoint, parsed = parse_unverified(note)
     if checkpoint.origin != origin:
         raise IntegrityError(
@@ -132,8 +132,9 @@ def _signers(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoin
             "A checkpoint belongs to another log.",
             remedy="Check that log, anchor and policy are those of one site.",
         )
-    lines = tuple(next((key for key in keys if _holds(line, key, checkpoint)), None) for line in parsed.signatures)
-    return checkpoint, lines
+    return checkpoint, tuple(
+        next((key for key in keys if _holds(line, key, checkpoint)), None) for line in parsed.signatures
+    )
 
 
 def _unsigned() -> IntegrityError:

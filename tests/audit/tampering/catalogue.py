@@ -25,15 +25,27 @@ import yaml
 
 from radiomicnet_md_audit.bundle import COMPLETE
 from radiomicnet_md_audit.errors import Problem
+from radiomicnet_md_audit.evidence import STAMPED, WITNESSED
 from radiomicnet_md_audit.stored import AS_CLOSED
-from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED
-from tests.audit.tampering import anchors, exports, files, guards, notes, records, rows, spellings
+from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED, UNCOMPROMISED
+from tests.audit.tampering import (
+    anchors,
+    exports,
+    files,
+    guards,
+    notes,
+    records,
+    rotations,
+    rows,
+    spellings,
+    testimonies,
+)
 from tests.audit.tampering.attacks import ATTACKS
 from tests.audit.tampering.scene import Outcome, Scene
 
 FILE = Path(__file__).with_name("catalogue.yaml")
 FORMAT = Path(__file__).resolve().parents[3] / "audit" / "FORMAT.md"
-MODULES = (anchors, exports, files, guards, notes, records, rows, spellings)
+MODULES = (anchors, exports, files, guards, notes, records, rotations, rows, spellings, testimonies)
 
 CLAIMS = {
     "consistent": CONSISTENT,
@@ -41,6 +53,9 @@ CLAIMS = {
     "trusted": TRUSTED,
     "file": AS_CLOSED,
     "complete": COMPLETE,
+    "uncompromised": UNCOMPROMISED,
+    "witnessed": WITNESSED,
+    "stamped": STAMPED,
 }
 BY = ("outsider", "administrator", "engine key", "log key", "both keys")
 STORES = ("sqlite", "postgresql", "export")
@@ -67,6 +82,7 @@ class Case:
     codes: list[str] = field(default_factory=list)
     fails: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
+    holds: list[str] = field(default_factory=list)  # claims that are unchecked in most cases
     report: bool = True  # whether the door comes as far as claims
     refused: str | None = None
     limit: str | None = None
@@ -82,22 +98,30 @@ class Case:
             "A": self.exit == 4 and self.fails == ["anchored"],
             "N": self.exit == 0 and not self.codes and self.limit,
         }
-        known = self.by in BY and set(self.stores) <= set(STORES) and {*self.fails, *self.unchecked} <= set(CLAIMS)
+        known = (
+            self.by in BY
+            and set(self.stores) <= set(STORES)
+            and {*self.fails, *self.unchecked, *self.holds} <= set(CLAIMS)
+        )
         if not (whole[self.verdict] and known and self.stores and self.does):
             raise ValueError(self.id)
 
-    def claims(self, store: str, *, anchored: bool) -> dict[str, bool | None]:
-        """Every claim that a door makes, by name, and what it must say of it."""
-        if not self.report:
-            return {}
-        names = ("consistent", "anchored", "trusted", "complete" if store == "export" else "file")
-        stated: dict[str, bool | None] = dict.fromkeys(names, True)
-        if store == "export" and not anchored:
-            stated["anchored"] = None
-        if store == "postgresql":
-            stated["file"] = None
-        stated |= dict.fromkeys(self.unchecked) | dict.fromkeys(self.fails, False)
-        return {CLAIMS[name]: stated[name] for name in names}
+
+def stated(case: Case | None, store: str, *, fails: bool, anchored: bool) -> dict[str, bool | None]:
+    """Return every claim that a door makes, by name, and what it must say of it: without a case, on any sound log.
+
+    ``fails``: whether what the case says to fail does so already; ``anchored``: whether an anchor is given.
+    """
+    failing, unchecked, holds = ([], [], []) if case is None else (case.fails, case.unchecked, case.holds)
+    names = ["consistent", "anchored", "trusted", "complete" if store == "export" else "file", "witnessed", "stamped"]
+    names += ["uncompromised"] if "uncompromised" in unchecked else []  # said only where a key was revoked
+    said: dict[str, bool | None] = dict.fromkeys(names, True) | dict.fromkeys(("witnessed", "stamped"))
+    if store == "export" and not anchored:
+        said["anchored"] = None
+    if store == "postgresql":
+        said["file"] = None
+    said |= dict.fromkeys(unchecked) | dict.fromkeys(holds, True) | (dict.fromkeys(failing, False) if fails else {})
+    return {CLAIMS[name]: said[name] for name in names}
 
 
 def load() -> list[Case]:
@@ -117,15 +141,14 @@ def run(case: Case, store: str, scene: Scene) -> list[str]:
         if case.refused is None or not re.search(case.refused, said):
             return [f"a step failed: {said}"]
         wrong = ["the log is not as it was"] if scene.entries() != before else []
-        return wrong + _unlike(_ask(case, store, scene, anchor=False), 0, _sound(case, store, anchored=False), [])
+        return wrong + _unsound(case, store, scene)
     if case.refused is not None:
         return ["nothing refused it"]
-    if case.verdict == "A":
-        first = _unlike(_ask(case, store, scene, anchor=False), 0, _sound(case, store, anchored=False), [])
-        said = _ask(case, store, scene, anchor=True)
-        return first + _unlike(said, case.exit, case.claims(store, anchored=True), case.codes)
-    said = _ask(case, store, scene, anchor=case.anchor)
-    wrong = _unlike(said, case.exit, case.claims(store, anchored=case.anchor), case.codes)
+    wrong = _unsound(case, store, scene) if case.verdict == "A" else []
+    anchored = case.anchor or case.verdict == "A"
+    said = _ask(case, store, scene, anchor=anchored)
+    claims = stated(case, store, fails=True, anchored=anchored) if case.report else {}
+    wrong += _unlike(said, case.exit, claims, case.codes)
     if case.limit is not None and case.limit not in said.words + _what_it_cannot():
         wrong.append(f"nothing says {case.limit!r}: {said.words}")
     return wrong
@@ -140,11 +163,10 @@ def _ask(case: Case, store: str, scene: Scene, *, anchor: bool) -> Outcome:
     return scene.verify(kept)
 
 
-def _sound(case: Case, store: str, *, anchored: bool) -> dict[str, bool | None]:
-    """The claims of a log with which nothing is wrong, as far as can be seen."""
-    return Case(**{**vars(case), "fails": [], "verdict": "N", "exit": 0, "codes": [], "limit": "-"}).claims(
-        store, anchored=anchored
-    )
+def _unsound(case: Case, store: str, scene: Scene) -> list[str]:
+    """Verify without an anchor from elsewhere: nothing must be wrong, as far as can be seen."""
+    claims = stated(case, store, fails=False, anchored=False)
+    return _unlike(_ask(case, store, scene, anchor=False), 0, claims, [])
 
 
 def _unlike(said: Outcome, code: int, claims: dict[str, bool | None], codes: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from radiomicnet_md import cli, home
@@ -55,6 +55,7 @@ class Scene:
 
     folder: Path
     keys: home.Keys
+    former: home.Keys = field(init=False)  # those before an honest change of one of them
     server: tuple[Cluster, str] | None = None
 
     @property
@@ -244,7 +245,7 @@ class Template:
         shutil.copytree(self.folder / "template", folder, dirs_exist_ok=True)
         if cluster is None:
             return Scene(folder, self.keys)
-        scene = Scene(folder, self.keys, (cluster, cluster.database()))
+        scene = Scene(folder, self.keys, server=(cluster, cluster.database()))
         fill(scene.url, self._entries, self._notes)
         return scene
 
