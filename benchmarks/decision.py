@@ -34,6 +34,7 @@ from radiomicnet_md.engine.record import Case, Outcome
 from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.image import Image
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.opening import open_desk
 from radiomicnet_md.radiomics import per_lesion, region
 from radiomicnet_md.radiomics.definitions import NAMED
@@ -66,7 +67,7 @@ def decision(ready: Desk, image: Image) -> int:
     """One case from its samples to its durable record; how many regions it found."""
     if not isinstance(ready.engine, Engine):
         raise SystemExit(str(ready.engine))
-    case, stopped = desk.judged(Case(desk.new_id(), desk.new_id(), Outcome.RESULT), image, ready.engine)
+    case, stopped = desk.judged(Case(new_id(), new_id(), Outcome.RESULT), image, ready.engine)
     if stopped is not None or case.decision is None or not case.decision.chosen:
         raise SystemExit(f"the benchmark's image is not decided, or has no lesion: {stopped}")
     ready.ledger.append(record.statement(record.describe(case, ready.maker)))

@@ -3,7 +3,8 @@
 
 Rules of this module:
 
-- Every attempt ends in one record: RESULT, REFUSED or ERROR. Where it cannot be written, nothing else is.
+- Every attempt begins with an intent on the disk and ends in one record: RESULT, REFUSED or ERROR. Where the record
+  cannot be written, nothing else is, and the next opening records the attempt as interrupted.
 - Outputs are written after the log has taken the record, from the receipt it gave.
 - What a record names is thrown away only when the log has said that it does not hold the record.
 - An engine whose own sums do not hold decides no further case.
@@ -34,7 +35,7 @@ from radiomicnet_md.errors import ExitCode, InputError, IntegrityError, NotQuali
 from radiomicnet_md.faults import note_fault
 from radiomicnet_md.home import Home
 from radiomicnet_md.image import Identity, Image, array_bytes
-from radiomicnet_md_audit import statement
+from radiomicnet_md.intent import Intent
 from radiomicnet_md_audit.errors import RecordError
 
 if TYPE_CHECKING:
@@ -100,13 +101,15 @@ def segment_file(path: Path, desk: Desk, target: Target) -> Answer:
     Raises the ledger's :class:`Problem` when the record cannot be written, or was written and could not be
     anchored. No output is delivered then; what the record names is kept if, and only if, the log holds it.
     """
-    return _finish(_attempt(path, desk, target), path, desk, target)
+    return _decided(path, desk, target)[1]
 
 
-def _finish(attempt: Attempt, path: Path, desk: Desk, target: Target) -> Answer:
-    """Record an attempt, and deliver what it gave."""
-    staged = shelf.stage(desk.home.folder, attempt.case.record_id)
+def _decided(path: Path, desk: Desk, target: Target) -> tuple[Attempt, Answer]:
+    """Begin an attempt, make it, record it, and deliver what it gave."""
+    intent = Intent.new(desk.maker)
+    staged = shelf.stage(desk.home.folder, intent.record_id, intent.to_bytes())
     try:
+        attempt = _attempt(path, desk, target, intent)
         _keep(staged, attempt, desk)
         predicate = record.describe(attempt.case, desk.maker)
         receipt = desk.ledger.append(record.statement(predicate))
@@ -116,10 +119,10 @@ def _finish(attempt: Attempt, path: Path, desk: Desk, target: Target) -> Answer:
     staged.publish()
     answer = _answer(path, attempt, predicate, receipt)
     try:
-        return replace(answer, outputs=_deliver(attempt, desk, receipt, target))
+        return attempt, replace(answer, outputs=_deliver(attempt, desk, receipt, target))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the record stands, and the caller learns both
         reason, exit_code = _reason(error, desk.home)
-        return replace(answer, status="error", reason=reason, exit_code=exit_code)
+        return attempt, replace(answer, status="error", reason=reason, exit_code=exit_code)
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:
@@ -142,8 +145,8 @@ def segment_files(inputs: Sequence[Path], desk: Desk, out: Path, form: str | Non
         name = delivery.name_of(path)
         digest = file_sha256(path) if name in shared else None
         target = Target(out, f"{name}-{digest[:8]}" if digest else name, form)
-        attempt = _attempt(path, desk, target)
-        yield _finish(attempt, path, desk, target)
+        attempt, answer = _decided(path, desk, target)
+        yield answer
         if attempt.fault is not None:
             desk = _degraded(desk, attempt.fault, Event.SUMS_FAILED)
 
@@ -235,14 +238,10 @@ def file_sha256(path: Path) -> str | None:
         return None
 
 
-def new_id() -> str:
-    """A record or request id: 128 random bits."""
-    return statement.record_id(secrets.token_bytes(16))
-
-
-def _attempt(path: Path, desk: Desk, target: Target) -> Attempt:
+def _attempt(path: Path, desk: Desk, target: Target, intent: Intent) -> Attempt:
     """Read, admit and decide; whatever goes wrong becomes the case's reason."""
-    case, reading, salt = Case(new_id(), new_id(), Outcome.ERROR), None, secrets.token_bytes(32)
+    case = Case(intent.record_id, intent.request_id, Outcome.ERROR)
+    reading, salt = None, secrets.token_bytes(32)
     stopped: Exception | None = None
     try:
         if isinstance(desk.engine, Problem):
@@ -283,8 +282,8 @@ def _read(path: Path) -> io.Reading:
 def _keep(staged: shelf.Staged, attempt: Attempt, desk: Desk) -> None:
     """Stage what a replay and a reviewer need beside the record."""
     case = attempt.case
-    if case.commitments:
-        staged.keep_salt(attempt.salt, desk.vault_key)
+    if attempt.reading is not None and case.commitments:
+        staged.keep_identity(attempt.salt, attempt.reading.identity.values, desk.vault_key)
     if case.image is not None and case.decision is not None:
         staged.keep(array_bytes(case.image.pixels))
         staged.keep(array_bytes(case.decision.contributions))

@@ -175,7 +175,7 @@ class Home:
             raise _unusable(f"The home's policy.json cannot be read: {error.strerror}.") from error
 
     def vault_key(self, passphrase: bytes) -> bytes:
-        """The key that seals the salts of identity commitments."""
+        """The key that seals the keys of people, and the salts of homes up to 0.3."""
         try:
             wrapped = (self.folder / "vault" / "key").read_bytes()
         except OSError as error:

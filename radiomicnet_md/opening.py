@@ -4,6 +4,7 @@
 Rules of this module:
 
 - Home, keys and log come first; a failure there is raised, for there is nothing to record it in.
+- What an earlier process began and left without a record is recorded next, before anything new is decided.
 - Release, qualification, installation and known answers come next; a failure there bars the desk, and each
   request to a barred desk is recorded with the reason.
 - The newest release this home has used is read from its log, where nobody can lower it unseen.
@@ -11,20 +12,24 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from radiomicnet_md import shelf
 from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
 from radiomicnet_md.desk import Desk, is_recorded
-from radiomicnet_md.engine import installation
+from radiomicnet_md.engine import installation, record
 from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
 from radiomicnet_md.engine.state import Event, State, after, may_decide
 from radiomicnet_md.errors import ConfigurationError, IntegrityError, NotQualifiedError, Problem
 from radiomicnet_md.home import Home, open_home, revoked_list
+from radiomicnet_md.intent import interrupted, is_interruption
+from radiomicnet_md.privacy import erasure
+from radiomicnet_md.privacy.people import Keeper
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.segment import Engine
@@ -36,14 +41,35 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     """The desk of a home, ready or barred, for as long as it is needed.
 
     Raises :class:`ConfigurationError` when home, keys or log cannot be used, and whatever keeps the log from
-    saying which of the attempts that a crash left behind it holds.
+    saying which of the attempts that a crash left behind it holds, or from recording the others. An erasure that a
+    crash interrupted is finished.
     """
     home = open_home(settings.home)
     use_private_cache()
     passphrase = home.passphrase()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
-        shelf.settle(home.folder, lambda record_id: is_recorded(ledger, record_id))
+        shelf.settle(home.folder, _finishing(settings, home, ledger))
+        erasure.finish(home, ledger)
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
+
+
+@contextmanager
+def open_keeper(settings: Settings) -> Iterator[Keeper]:
+    """A home with its log and the key of its vault, to look up people, hold and erase; it decides nothing.
+
+    Raises as :func:`open_desk`.
+    """
+    home = open_home(settings.home)
+    passphrase = home.passphrase()
+    with home.writing_ledger(passphrase, settings.audit_db) as ledger:
+        erasure.finish(home, ledger)
+        yield Keeper(
+            home,
+            ledger,
+            home.vault_key(passphrase),
+            settings.account,
+            partial(shelf.settle, home.folder, _finishing(settings, home, ledger)),
+        )
 
 
 def refusal(settings: Settings) -> Problem | None:
@@ -59,6 +85,20 @@ def refusal(settings: Settings) -> Problem | None:
         except (ConfigurationError, IntegrityError) as problem:
             return problem
     return engine if isinstance(engine, Problem) else None
+
+
+def _finishing(settings: Settings, home: Home, ledger: Ledger) -> Callable[[str, bytes], bool]:
+    """What settles an attempt that a crash left behind; see :func:`shelf.settle`."""
+    return partial(_finished, ledger, partial(maker, settings, home, None))
+
+
+def _finished(ledger: Ledger, made: Callable[[], Maker], record_id: str, intent: bytes) -> bool:
+    """Whether the log holds an attempt's own record; where it holds none, it takes the one of an interruption."""
+    if not is_recorded(ledger, record_id):
+        ledger.append(record.statement(interrupted(record_id, intent, made())))
+        return False
+    # An opening may have been killed too, between its record of the interruption and the removal.
+    return not is_interruption(ledger.read(ledger.find(record_id)).predicate)
 
 
 def _desk(settings: Settings, home: Home, ledger: Ledger, vault_key: bytes) -> Desk:

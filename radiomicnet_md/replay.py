@@ -3,6 +3,7 @@
 
 Rules of this module:
 
+- A record that was erased has no samples any more, even where those of another record are the same.
 - The samples are the input. Header values (spacing, what the file says of itself) are the recorded ones,
   wherever the samples come from, so that a file that was sent on or converted is still the recorded image.
 - Digests, integers and refusals are compared with ``==``. The named floats, which the record keeps for the
@@ -25,11 +26,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from radiomicnet_md import io, shelf
-from radiomicnet_md.desk import Desk, judged, new_id
+from radiomicnet_md.desk import Desk, judged
 from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.errors import ExitCode, InputError, Problem, UsageError
 from radiomicnet_md.image import Image, Origin
+from radiomicnet_md.intent import new_id
+from radiomicnet_md.privacy.history import erased
 from radiomicnet_md_audit.statement import DECISION, REPLAY, build
 
 TOLERANCE = 1e-12  # relative, for the floats that are not part of the decision
@@ -148,7 +151,7 @@ def _decide_again(original: Mapping[str, Any], desk: Desk, source: Path | None) 
         raise desk.engine
     case = Case(original["record_id"], original["request_id"], Outcome.REFUSED)
     try:
-        image = _kept_image(original, desk.home.folder) if source is None else _given_image(original, source)
+        image = _kept_image(original, desk) if source is None else _given_image(original, source)
     except InputError as problem:
         return replace(case, reason=Reason(problem.code, str(problem), problem.remedy))
     case, stopped = judged(case, image, desk.engine)
@@ -159,10 +162,13 @@ def _decide_again(original: Mapping[str, Any], desk: Desk, source: Path | None) 
     raise stopped
 
 
-def _kept_image(original: Mapping[str, Any], home: Path) -> Image:
+def _kept_image(original: Mapping[str, Any], desk: Desk) -> Image:
     """The image as it was decoded, from the samples kept with the record."""
     about = original["input"] or {}
-    data = shelf.fetch(home, about["pixels_sha256"]) if "pixels_sha256" in about else None
+    past = erased(desk.ledger).get(original["record_id"])
+    if past is not None:
+        raise _InputMissingError(f"The samples were erased (record {past.record_id}); give the file with --input.")
+    data = shelf.fetch(desk.home.folder, about["pixels_sha256"]) if "pixels_sha256" in about else None
     if data is None:
         raise _InputMissingError("The samples are not kept in this home; give the file with --input.")
     return _as_recorded(about, shelf.array_from(data))

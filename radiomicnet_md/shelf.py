@@ -4,13 +4,15 @@
 Rules of this module:
 
 - An artefact is the very bytes its digest is over, in a file named by that digest.
-- Artefacts wait in ``staging/<record id>`` until the record is in the log, and move to their place by
-  renaming. After a crash, whoever opens the home next settles what was left: published when the record is
-  in the log, removed when it is not.
+- An attempt begins with its intent, on the disk in ``staging/<record id>`` before anything of it is done.
+- Artefacts wait beside the intent until the record is in the log, and move to their place by renaming. After a
+  crash, whoever opens the home next settles what was left: published when the log holds the attempt's own
+  record; else removed, once the log holds that it was interrupted.
 - A staging folder is locked while its process lives, so that nobody settles the work of another. It is made
   and locked, or settled, under one lock of the whole home, so that nobody meets a folder before its lock.
-- What lies in ``staging`` and is no folder was not put there by this device, and is left alone.
-- Salts of identity commitments are kept sealed, in the vault, bound to their record.
+- What lies in ``staging`` and is no folder named by a record was not put there by this device, and is left alone.
+- What identifies a person waits sealed, as the ``vault`` keeps it. From the first file that a process puts aside until
+  it lets go, nothing in the home is erased.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,22 +30,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.errors import ConfigurationError, IntegrityError
-from radiomicnet_md.private import write_private
-from radiomicnet_md_audit import seal
+from radiomicnet_md import vault
+from radiomicnet_md.errors import IntegrityError
+from radiomicnet_md.private import sync_folder, write_private
+from radiomicnet_md_audit.statement import RECORD_ID
 
-_SALT = "salt"
+_INTENT = "intent"
+_SALT = "salt"  # as versions up to 0.3 staged it
+_IDENTITY = "identity-"  # then the name of the person's folder
 _LOCK = "staging.lock"  # beside the folder, for everything inside it is taken for an attempt
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Staged:
     """The files of one attempt, until its record decides about them."""
 
     home: Path
     record_id: str
     lock: int  # descriptor of the staging folder, locked
+    sharing: int | None = None  # descriptor that keeps erasures away, from the first file on
 
     @property
     def folder(self) -> Path:
@@ -52,13 +58,16 @@ class Staged:
 
     def keep(self, data: bytes) -> str:
         """Put bytes aside; returns their sha256."""
+        self._share()
         digest = hashlib.sha256(data).hexdigest()
         self._write(digest, data)
         return digest
 
-    def keep_salt(self, salt: bytes, vault_key: bytes) -> None:
-        """Put the salt of this record's commitments aside, sealed."""
-        self._write(_SALT, seal.close(vault_key, salt, self.record_id.encode()))
+    def keep_identity(self, salt: bytes, values: Mapping[str, str], vault_key: bytes) -> None:
+        """Put the salt of this record's commitments, and what they commit to, aside for the vault, sealed."""
+        self._share()
+        folder, blob = vault.shut(self.home, self.folder, self.record_id, salt, values, vault_key)
+        self._write(f"{_IDENTITY}{folder}", blob)
 
     def publish(self) -> None:
         """Move everything to its place; for a record that is in the log.
@@ -68,16 +77,25 @@ class Staged:
         try:
             publish(self.home, self.record_id)
         finally:
-            os.close(self.lock)
+            self.leave()
 
     def discard(self) -> None:
-        """Remove everything; for a record that is not in the log."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self.lock)
+        """Remove everything but the intent, which the next opening records; for a record that is not in the log."""
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.name != _INTENT:
+                    path.unlink()
+        self.leave()
 
     def leave(self) -> None:
         """Leave everything to the next opening; for a record of which nobody can say now whether it is in the log."""
         os.close(self.lock)
+        if self.sharing is not None:
+            os.close(self.sharing)
+
+    def _share(self) -> None:
+        if self.sharing is None:
+            self.sharing = vault.share(self.home)
 
     def _write(self, name: str, data: bytes) -> None:
         path = self.folder / name
@@ -86,16 +104,27 @@ class Staged:
         try:
             write_private(path, data)
         except OSError as error:
-            raise _full(error) from error
+            raise vault.cannot_take(error) from error
 
 
-def stage(home: Path, record_id: str) -> Staged:
-    """An empty, locked staging folder; :class:`ConfigurationError` ``E-HOME-WRITE`` where none can be made."""
+def stage(home: Path, record_id: str, intent: bytes) -> Staged:
+    """A locked staging folder with the intent in it, both on the disk.
+
+    Raises :class:`ConfigurationError` ``E-HOME-WRITE`` where that cannot be made; then nothing was begun.
+    """
     folder = home / "staging" / record_id
     with _alone(home):
         folder.mkdir(mode=0o700)
         lock = os.open(folder, _FOLDER)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        write_private(folder / _INTENT, intent)
+        os.fsync(lock)  # a file is safe when the folder that names it is, and so up to one that was there before
+        sync_folder(folder.parent)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+        raise vault.cannot_take(error) from error
     return Staged(home, record_id, lock)
 
 
@@ -104,25 +133,31 @@ def publish(home: Path, record_id: str) -> None:
     folder = home / "staging" / record_id
     try:
         for path in sorted(folder.iterdir()):
-            target = home / "vault" / record_id if path.name == _SALT else artefact(home, path.name)
+            if path.name == _INTENT:
+                continue
+            target = _place(home, record_id, path.name)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             path.replace(target)
+        (folder / _INTENT).unlink(missing_ok=True)
         folder.rmdir()
     except OSError as error:
-        raise _full(error) from error
+        raise vault.cannot_take(error) from error
 
 
-def settle(home: Path, recorded: Callable[[str], bool]) -> None:
-    """Finish or undo what processes that are gone have left in staging; ``recorded`` asks the log.
+def settle(home: Path, finished: Callable[[str, bytes], bool]) -> None:
+    """Finish or undo what processes that are gone have left in staging.
 
-    What ``recorded`` raises ends it, with the folder it was asked about untouched. Raises
-    :class:`ConfigurationError` ``E-HOME-WRITE`` where files can be neither moved nor removed.
+    ``finished`` is given a record id and the bytes of its intent (none where the crash came before them). It says
+    whether the log holds the attempt's own record, and returns False only when the log holds that it was interrupted.
+    What it raises ends this, with the folder it was asked about untouched. Raises :class:`ConfigurationError`
+    ``E-HOME-WRITE`` where files can be neither moved nor removed.
     """
     with _alone(home):
         for folder in sorted((home / "staging").iterdir()):
-            if not _left_behind(folder):
+            if not RECORD_ID.fullmatch(folder.name) or not _left_behind(folder):
                 continue
-            if recorded(folder.name):
+            intent = folder / _INTENT
+            if finished(folder.name, intent.read_bytes() if intent.is_file() else b""):
                 publish(home, folder.name)
             else:
                 shutil.rmtree(folder)
@@ -165,6 +200,15 @@ def array_from(data: bytes) -> NDArray[Any]:
     return np.frombuffer(samples, dtype=np.dtype(kind)).reshape([int(extent) for extent in shape]).copy()
 
 
+def _place(home: Path, record_id: str, name: str) -> Path:
+    """Where a staged file belongs."""
+    if name == _SALT:
+        return vault.place(home, None, record_id)
+    if name.startswith(_IDENTITY):
+        return vault.place(home, name.removeprefix(_IDENTITY), record_id)
+    return artefact(home, name)
+
+
 def _left_behind(folder: Path) -> bool:
     """Whether this is a staging folder whose process is gone; for who holds the home's staging lock."""
     try:
@@ -192,12 +236,4 @@ def _alone(home: Path) -> Iterator[None]:
         finally:
             os.close(lock)
     except OSError as error:
-        raise _full(error) from error
-
-
-def _full(error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        "E-HOME-WRITE",
-        f"The home cannot take the files of a record: {error.strerror}.",
-        remedy="Free space on the disk of the home, and check that this user may write there.",
-    )
+        raise vault.cannot_take(error) from error

@@ -16,11 +16,13 @@ Rules of this module:
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from radiomicnet_md_audit import canonical
 from radiomicnet_md_audit.checkpoint import parse_unverified
@@ -28,6 +30,8 @@ from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
 
 SAME_MACHINE = "same-machine"
 _LONGEST_LINE = 256 * 1024
+
+AnchorText: TypeAlias = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,18 @@ def parse(text: bytes) -> Iterator[Anchored]:
         yield anchored
 
 
+def mapped(path: Path) -> AnchorText:
+    """Return an anchor, which may be larger than memory: the system reads of it what is looked at.
+
+    Raises ``OSError`` when it cannot be read. A file that somebody shortens meanwhile ends the process.
+    """
+    with path.open("rb") as file:
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):  # a pipe cannot be mapped, and an empty file neither
+            return file.read()
+
+
 class AnchorFile:
     """The anchor of a log that runs on this machine."""
 
@@ -92,10 +108,10 @@ class AnchorFile:
                 remedy="Keep it: it proves what the earlier log held. Move it away, or name another anchor.",
             )
 
-    def read(self) -> bytes:
+    def read(self) -> AnchorText:
         """Return all of it; raise :class:`IntegrityError` ``E-ANCHOR-MISSING`` when it is gone."""
         try:
-            return self.path.read_bytes()
+            return mapped(self.path)
         except FileNotFoundError:
             raise _missing() from None
         except OSError as error:

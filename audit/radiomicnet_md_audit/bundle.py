@@ -22,16 +22,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader
 from itertools import chain, zip_longest
 from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
+from radiomicnet_md_audit.anchor import AnchorText
 from radiomicnet_md_audit.errors import ExitCode, IntegrityError, Problem
 from radiomicnet_md_audit.evidence import Evidence
 from radiomicnet_md_audit.merkle import HASH_BYTES, verify_inclusion
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import VerifyingKey
-from radiomicnet_md_audit.verify import AnchorText, Claim, Findings, Report, Walk
+from radiomicnet_md_audit.verify import Claim, Findings, Report, Walk
 
 FORMAT = "radiomicnet-md-export/1"
 MANIFEST_TYPE = "application/vnd.radiomicnet-md.export+json"
@@ -107,7 +109,7 @@ def parse_manifest(payload: bytes) -> Manifest:
             "created": str(created),
             "files": dict(files),
             **more,
-        } if not more and not isinstance(size, bool) and all(_PATH.fullmatch(path) for path in files):
+        } if not more and not isinstance(size, bool) and MANIFEST not in files and all(map(_PATH.fullmatch, files)):
             return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
     raise _bad_manifest()
 
@@ -120,6 +122,12 @@ def verify_bundle(
     ``anchor`` and ``outside`` are copies of the log's anchor and of what others said, from elsewhere. Without
     ``signatures`` the report says so and is never ok (see ``verify``); the manifest's is checked all the same.
     """
+    if folder.is_file():
+        raise BundleError(
+            "E-BUNDLE-PACKED",
+            "An export is a folder, and at the given place is a file.",
+            remedy="If it is an archive, unpack it into a new folder and name the folder.",
+        )
     if not folder.is_dir():
         raise BundleError(
             "E-BUNDLE-MISSING",
@@ -270,12 +278,18 @@ class _Bundle:
             self.files.add(None, "E-BUNDLE-CHANGED", f"The file {path} is not the one that was exported.")
         return data
 
-    def _read(self, path: str) -> bytes:
+    def _open(self, path: str) -> BufferedReader:
+        """Open a file of the export; whatever else has its name (a link, a pipe, a device) is not read."""
         try:
-            with (self.folder / path).open("rb") as file:
-                data = file.read(LARGEST_FILE_IN_MEMORY + 1)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            if not stat.S_ISREG((self.folder / path).lstat().st_mode):
+                raise _missing(path)
+            return (self.folder / path).open("rb")
+        except (FileNotFoundError, NotADirectoryError):
             raise _missing(path) from None
+
+    def _read(self, path: str) -> bytes:
+        with self._open(path) as file:
+            data = file.read(LARGEST_FILE_IN_MEMORY + 1)
         if len(data) > LARGEST_FILE_IN_MEMORY:
             raise IntegrityError(
                 "E-BUNDLE-LARGE", f"The file {path} is larger than any that an export holds.", remedy=_AGAIN
@@ -285,11 +299,7 @@ class _Bundle:
     def _lines(self, path: str, manifest: Manifest) -> Iterator[bytes]:
         """Yield the lines of a listed file, and at its end compare its digest with the manifest."""
         digest, size = hashlib.sha256(), 0
-        try:
-            file = (self.folder / path).open("rb")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise _missing(path) from None
-        with file:
+        with self._open(path) as file:
             while line := file.readline(_LONGEST_LINE):
                 digest.update(line)
                 size += len(line)

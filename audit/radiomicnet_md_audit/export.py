@@ -107,7 +107,7 @@ class _Export:
     def _entries(self, size: int) -> Iterator[bytes]:
         for entry in self.ledger.entries(0, size):
             said = self.ledger.read(entry)
-            self.named.update(_digests(said.predicate))
+            self.named.update(digests(said.predicate))
             yield entry.envelope
 
     def _checkpoints(self, size: int) -> Iterator[bytes]:
@@ -174,14 +174,14 @@ def _proposed(ledger: Ledger) -> Policy:
     return ledger.declared if ledger.trusted is None else ledger.declared.with_outsiders_of(ledger.trusted)
 
 
-def _digests(value: object) -> Iterator[str]:
+def digests(value: object) -> Iterator[str]:
     """Yield every SHA-256 in hex that a predicate holds, wherever it stands."""
     if isinstance(value, str):
         if len(value) == 64 and not value.strip("0123456789abcdef"):  # noqa: PLR2004 -- SHA-256 in hex
             yield value
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _digests(item)
+            yield from digests(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _digests(item)
+            yield from digests(item)

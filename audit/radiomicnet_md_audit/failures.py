@@ -14,6 +14,10 @@ from radiomicnet_md_audit.errors import BusyError, ConfigurationError, Integrity
 _PERM, _BUSY, _LOCKED, _READONLY, _IOERR, _FULL, _CANTOPEN = 3, 5, 6, 8, 10, 13, 14
 
 
+# A writer that was killed leaves the end of the log beside its file, and reading it there needs to write.
+_CLOSE = "Check the permissions; to read a log whose writer was killed, copy its folder to where it can be written."
+
+
 def problem(error: BaseException | None) -> Problem:
     """Translate a failure by SQLite's primary result code (sqlite.org/rescode.html); without one it is damage."""
     extended = getattr(error, "sqlite_errorcode", None)
@@ -26,10 +30,10 @@ def problem(error: BaseException | None) -> Problem:
         )
     texts = {
         _FULL: ("E-STORE-FULL", "The disk that holds the log is full.", "Free some space."),
-        _READONLY: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
-        _PERM: ("E-STORE-READONLY", "The log cannot be written.", "Check the permissions."),
+        _READONLY: ("E-STORE-READONLY", "The log cannot be written.", _CLOSE),
+        _PERM: ("E-STORE-READONLY", "The log cannot be written.", _CLOSE),
         _IOERR: ("E-STORE-IO", "The disk that holds the log reports an error.", "Check the disk."),
-        _CANTOPEN: ("E-STORE-OPEN", "The log's file cannot be opened.", "Check the permissions."),
+        _CANTOPEN: ("E-STORE-OPEN", "The log's file cannot be opened.", _CLOSE),
     }
     if code in texts:
         name, message, remedy = texts[code]

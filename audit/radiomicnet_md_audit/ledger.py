@@ -22,7 +22,7 @@ from typing import Self
 
 from radiomicnet_md_audit import clock, dsse, keychange, merkle, opening, proof, settled, statement, upgrading
 from radiomicnet_md_audit import policy as policies
-from radiomicnet_md_audit.anchor import Anchored, AnchorFile
+from radiomicnet_md_audit.anchor import Anchored, AnchorFile, AnchorText
 from radiomicnet_md_audit.appending import Receipt, Writer, append, ask_again, checked_edge
 from radiomicnet_md_audit.checkpoint import LogKeys
 from radiomicnet_md_audit.errors import ConfigurationError, Problem
@@ -274,7 +274,7 @@ class Ledger:
             path = merkle.consistency(transaction.node, old_size, size)
             return str(proof.Consistency(old_size, tuple(path), transaction.note(size)))
 
-    def anchor_text(self) -> bytes | None:
+    def anchor_text(self) -> AnchorText | None:
         """Return the whole anchor, or None where the log has none."""
         return None if self._anchor is None else self._anchor.read()
 

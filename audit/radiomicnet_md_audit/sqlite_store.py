@@ -7,6 +7,7 @@ Rules of this module:
   without firing a delete trigger elsewhere), and this program's own connections refuse every action that is not
   on a short list.
 - Write-ahead log, ``synchronous=FULL``: a commit that returned survives power loss. BEGIN IMMEDIATE takes the turn.
+- A log that was closed and lies where nobody may write is read as it is; nothing is made beside it.
 - SQLite's errors become :class:`Problem`; a file that SQLite finds malformed is an integrity failure.
 """
 
@@ -45,9 +46,11 @@ _ALLOWED_PRAGMAS = {
 class SQLiteTransaction(Transaction):
     """One view of the log in a file."""
 
-    def check_header(self) -> None:
+    def check_header(self, path: Path) -> None:
         """Raise when the file is of a newer version or no log."""
         read = {name: self._connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in _HEADER}
+        if read == {**_HEADER, "journal_mode": "delete"} and _at_rest(path) and _is_wal(path):
+            read = _HEADER
         if read == _HEADER and self.version in range(1, SCHEMA_VERSION + 1):
             return
         if read == _HEADER and self.version > SCHEMA_VERSION:
@@ -112,7 +115,7 @@ class SQLiteStore(Store):
             )
         store = cls(_engine(path, guarded=True), path)
         with store.read() as transaction:
-            transaction.check_header()
+            transaction.check_header(path)
         return store
 
     @contextmanager
@@ -164,7 +167,7 @@ class SQLiteStore(Store):
 def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
     """Open an existing file; ``guarded`` limits the connection to adding and reading."""
     # A URI, because a path may hold any character, and because mode=rw does not create a missing file.
-    uri = path.absolute().as_uri() + "?mode=rw"
+    uri = path.absolute().as_uri() + ("?mode=ro&immutable=1" if _at_rest(path) else "?mode=rw")
     connection = sqlite3.connect(uri, uri=True, timeout=WAIT_MS / 1000, check_same_thread=False)
     for pragma in ("synchronous=FULL", "recursive_triggers=ON", "trusted_schema=OFF", "cell_size_check=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -173,6 +176,23 @@ def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
     if guarded:
         connection.set_authorizer(_authorize)
     return connection
+
+
+def _at_rest(path: Path) -> bool:
+    """Whether the log was closed and its folder cannot be written, so that nobody changes it while it is read.
+
+    SQLite would else want to make the files beside it by which processes share a log, and could not.
+    """
+    by_effect = os.access in os.supports_effective_ids
+    writable = os.access(path.parent, os.W_OK, effective_ids=by_effect)
+    return not writable and not path.with_name(path.name + "-wal").exists()
+
+
+def _is_wal(path: Path) -> bool:
+    """Whether a file's header says so (sqlite.org/fileformat2.html, 1.3.3); of a file at rest SQLite does not."""
+    with path.open("rb") as file:
+        file.seek(18)
+        return file.read(2) == b"\x02\x02"
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radiomicnet_md_audit import settled, statement, upgrading
+from radiomicnet_md_audit.anchor import AnchorText
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.evidence import Evidence
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.merkle import Node
 from radiomicnet_md_audit.statement import Statement
 from radiomicnet_md_audit.store import Row, Transaction
-from radiomicnet_md_audit.verify import COPY, AnchorText, Claim, Findings, Report, Walk
+from radiomicnet_md_audit.verify import COPY, Claim, Findings, Report, Walk
 
 AS_CLOSED = "database file as it was closed"
 _PAGE = 256

@@ -18,18 +18,16 @@ Rules of this module:
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeAlias
 
 from radiomicnet_md_audit import dsse, keychange, merkle, statement
 from radiomicnet_md_audit import policy as policies
-from radiomicnet_md_audit.anchor import Anchored, parse_line
+from radiomicnet_md_audit.anchor import Anchored, AnchorText, parse_line
 from radiomicnet_md_audit.checkpoint import Checkpoint
 from radiomicnet_md_audit.errors import IntegrityError, Problem
 from radiomicnet_md_audit.examine import Ring, Seen, Task, Wrong, examine
@@ -51,8 +49,6 @@ COPY = "a copy that you gave"
 _GROUP = 32
 _GROUPS_AHEAD = 8
 _MOST_THREADS = 8  # parsing holds the interpreter's lock, so that more would only wait
-
-AnchorText: TypeAlias = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)

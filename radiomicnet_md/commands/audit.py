@@ -5,30 +5,32 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from radiomicnet_md.commands import anchor, witness
+from radiomicnet_md.commands import anchor, erase, hold, listing, witness
 from radiomicnet_md.commands.call import Call, printable
 from radiomicnet_md.errors import ConfigurationError, ExitCode, IntegrityError
 
 if TYPE_CHECKING:
     from radiomicnet_md.home import Home
+    from radiomicnet_md_audit.anchor import AnchorText
     from radiomicnet_md_audit.ledger import Ledger
 
 _FORMS = ("csv", "jsonl", "fhir", "dicom")
 _SHOWN = {True: "yes", False: "NO ", None: "–  "}  # None: not checked
 _EXAMPLE = """\
 examples:
-  radiomicnet-md audit list
+  radiomicnet-md audit list --since 2026-11-01 --state REFUSED
   radiomicnet-md audit show 3kq8            (the beginning of a record id is enough)
   radiomicnet-md audit verify --anchor copy-of-the-anchor
   radiomicnet-md audit anchor               (the newest checkpoint, to keep elsewhere)
   radiomicnet-md audit export bundle        then, anywhere: python -m radiomicnet_md_audit verify bundle --policy …
   radiomicnet-md audit report --form csv --out records.csv
   radiomicnet-md audit replay 3kq8 --input scan.dcm
+  radiomicnet-md audit erase 3kq8 --reason "request 12 of 2026"   (the person, with all their records)
 """
 
 
@@ -36,13 +38,14 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     """Add the verbs of the log."""
     parser.epilog = _EXAMPLE
     verbs = parser.add_subparsers(dest="audit_verb", required=True, metavar="VERB", parser_class=type(parser))
-    listing = verbs.add_parser("list", parents=[shared], help="a line a decision")
-    listing.add_argument("--all", action="store_true", help="also genesis, replays and exports")
+    listing.arguments(verbs.add_parser("list", parents=[shared], help="a line a decision"))
     showing = verbs.add_parser("show", parents=[shared], help="one record, proven and explained")
     showing.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     verifying = verbs.add_parser("verify", parents=[shared], help="every signature, hash and proof of the log")
     verifying.add_argument("--anchor", metavar="FILE", help="a copy of the anchor kept elsewhere")
     verifying.add_argument("--outside", metavar="FILE", help="what others said of the log, kept elsewhere")
+    quick = "leave signatures and anchor out: quicker, and never a verification"
+    verifying.add_argument("--structure", action="store_true", help=quick)
     anchor.arguments(
         verbs.add_parser("anchor", parents=[shared], help="the newest checkpoint to a witness, a time stamp or a file")
     )
@@ -54,52 +57,38 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     replaying = verbs.add_parser("replay", parents=[shared], help="decide a recorded case again and compare")
     replaying.add_argument("id", metavar="ID", help="a record id, or the beginning of one")
     replaying.add_argument("--input", metavar="FILE", help="the input; without it, the samples kept with the record")
+    erase.arguments(verbs.add_parser("erase", parents=[shared], help="erase a person, or everyone of long ago"))
+    hold.arguments(verbs.add_parser("hold", help="legal holds: what must not be erased"), shared)
     witness.arguments(verbs.add_parser("witness", help="cosign other logs' checkpoints"), shared)
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of the log."""
     verbs = {"list": _list, "show": _show, "verify": _verify, "export": _export, "report": _report, "replay": _replay}
-    return (verbs | {"anchor": anchor.run, "witness": witness.run})[call.given.audit_verb](call)
+    more = {"anchor": anchor.run, "erase": erase.run, "hold": hold.run, "witness": witness.run}
+    return (verbs | more)[call.given.audit_verb](call)
 
 
 def _list(call: Call) -> int:
-    from radiomicnet_md_audit.statement import DECISION
-
-    with _reading(call) as (_, ledger):
-        for entry in ledger.entries():
-            record = ledger.read(entry)
-            if record.predicate_type == DECISION or call.given.all:
-                kind = record.predicate_type.split(":")[-2]
-                _list_line(call, entry.index, kind, record.log.time_utc, record.predicate)
-    return ExitCode.OK
-
-
-def _list_line(call: Call, index: int, kind: str, time: str, predicate: Mapping[str, Any]) -> None:
-    line = {
-        "record_id": predicate["record_id"],
-        "log_index": index,
-        "time": time,
-        "kind": kind,
-        "state": predicate.get("state"),
-        "input_sha256": (predicate.get("input") or {}).get("file_sha256"),
-        "mask_sha256": (predicate.get("outputs") or {}).get("mask_sha256"),
-    }
-    said = (predicate.get("reason") or {}).get("code") or predicate.get("verdict") or ""
-    call.console.emit(line, f"{index:>5}  {time[:19]}Z  {predicate['record_id']}  {line['state'] or kind:<8}  {said}")
+    with _reading(call) as (home, ledger):
+        return listing.show(call, home, ledger)
 
 
 def _show(call: Call) -> int:
     from radiomicnet_md import shelf
+    from radiomicnet_md.privacy.history import erased
     from radiomicnet_md.review import proven, text
     from radiomicnet_md_audit.statement import DECISION
 
     with _reading(call) as (home, ledger):
         entry = ledger.find(call.given.id)
-        claims = shelf.claims(home.folder, ledger.read(entry).predicate)
+        said = ledger.read(entry)
+        past = erased(ledger).get(said.record_id)
+        claims = past.claims() if past else shelf.claims(home.folder, said.predicate)
         statement, proof = proven.prove(ledger, entry, claims)
     if call.console.as_json:
-        call.console.emit({"log_index": proof.index, "statement": statement}, "")
+        gone = past and past.record_id
+        call.console.emit({"log_index": proof.index, "erased": gone, "statement": statement}, "")
     elif statement["predicateType"] == DECISION:
         call.console.page(text.show(statement, proof, colour=call.console.colour))
     else:
@@ -110,21 +99,26 @@ def _show(call: Call) -> int:
 def _verify(call: Call) -> int:
     from radiomicnet_md_audit.stored import verify_ledger
 
+    structure: bool = call.given.structure
+    less = {"structure_only": True} if structure else {}
     copy, outside = _copy(call.given.anchor), _copy(call.given.outside)
     try:
         with _reading(call) as (_, ledger):
-            text = ledger.anchor_text() if copy is None else copy
-            report = verify_ledger(ledger, text, anchor_is_copy=copy is not None, outside=outside or b"")
+            text, said = ledger.anchor_text() if copy is None else copy, b"" if outside is None else outside[:]
+            is_copy = copy is not None
+            report = verify_ledger(ledger, text, signatures=not structure, anchor_is_copy=is_copy, outside=said)
     except IntegrityError as problem:
         finding = {"index": None, "code": problem.code, "text": str(problem)}
-        line = {"ok": False, "size": None, "root": None, "claims": [], "findings": [finding]}
-        call.console.emit(line, f"NOT OK  {problem} [{problem.code}]\n        → {problem.remedy}")
+        nothing = {"ok": False, "size": None, "root": None, "claims": [], "findings": [finding]}
+        call.console.emit({**nothing, **less}, f"NOT OK  {problem} [{problem.code}]\n        → {problem.remedy}")
         return ExitCode.INTEGRITY
-    heading = f"{'OK' if report.ok else 'NOT OK'}  {report.size} entries, root {report.root}"
+    holds = report.sound if structure else report.ok
+    word = ("STRUCTURE ONLY, signatures not verified:" if structure else "OK") if holds else "NOT OK"
+    heading = f"{word}  {report.size} entries, root {report.root}"
     claims = [f"  {_SHOWN[claim.ok]}  {claim.name}: {claim.text}" for claim in report.claims]
     findings = [f"  entry {found.index}: {found.text} [{found.code}]" for found in report.findings]
-    call.console.emit(report.document(), "\n".join([heading, *claims, *findings]))
-    return ExitCode.OK if report.ok else ExitCode.INTEGRITY
+    call.console.emit({**report.document(), **less}, "\n".join([heading, *claims, *findings]))
+    return ExitCode.OK if holds else ExitCode.INTEGRITY
 
 
 def _export(call: Call) -> int:
@@ -142,12 +136,12 @@ def _export(call: Call) -> int:
 
 
 def _report(call: Call) -> int:
-    from radiomicnet_md_audit import outside
+    from radiomicnet_md.bundle import report_log
+    from radiomicnet_md.home import open_home
+    from radiomicnet_md_audit.outside import Form
 
-    out = Path(call.given.out)
-    with _reading(call) as (_, ledger):
-        records = (outside.logged(entry.index, entry.envelope, ledger.read(entry)) for entry in ledger.entries())
-        count = outside.save(outside.Form(call.given.form), records, out)
+    settings, out = call.settings(), Path(call.given.out)
+    count = report_log(open_home(settings.home), Form(call.given.form), out, settings.account, settings.audit_db)
     call.console.emit({"form": call.given.form, "out": str(out), "records": count}, f"{count} records in {out}")
     call.console.note("A report proves nothing by itself; the log that its digests name does: audit verify.")
     return ExitCode.OK
@@ -178,12 +172,14 @@ def _reading(call: Call) -> Iterator[tuple[Home, Ledger]]:
         yield home, ledger
 
 
-def _copy(file: str | None) -> bytes | None:
-    """Read a copy from elsewhere, where one was given."""
+def _copy(file: str | None) -> AnchorText | None:
+    """A copy from elsewhere, where one was given."""
+    from radiomicnet_md_audit.anchor import mapped
+
     if file is None:
         return None
     try:
-        return Path(file).read_bytes()
+        return mapped(Path(file))
     except OSError as error:
         fact = f"A copy cannot be read: {error.strerror}."
         raise ConfigurationError(

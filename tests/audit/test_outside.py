@@ -17,7 +17,7 @@ from hypothesis import given
 from radiomicnet_md_audit import outside, statement
 from radiomicnet_md_audit.canonical import Value
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
-from radiomicnet_md_audit.outside import Form
+from radiomicnet_md_audit.outside import Form, events
 from radiomicnet_md_audit.outside.rows import COLUMNS, Logged, text
 from tests.audit import outside_log
 from tests.audit.sites import Site
@@ -179,8 +179,15 @@ def test_the_file_has_the_form_of_rfc_4180(records: list[Logged]) -> None:
 @pytest.mark.verifies("SRS-OUT-010", "SRS-OUT-011", "SRS-OUT-012")
 @pytest.mark.parametrize("form", Form)
 def test_the_same_records_give_the_same_bytes(records: list[Logged], form: Form, tmp_path: Path) -> None:
-    assert outside.save(form, iter(records), tmp_path / "one") == len(records)
-    outside.save(form, records, tmp_path / "two")
+    told: list[tuple[int, str]] = []
+
+    def release(count: int, digest: str) -> None:
+        told.append((count, digest))
+
+    assert outside.save(form, iter(records), tmp_path / "one", release) == len(records)
+    outside.save(form, records, tmp_path / "two", release)
+    digest = hashlib.sha256((tmp_path / "one").read_bytes()).hexdigest()
+    assert told == [(len(records), digest)] * 2
     one = (tmp_path / "one").read_bytes()
     assert one == (tmp_path / "two").read_bytes() == b"".join(outside.write(form, records))
     assert all(record.envelope_sha256.encode() in one for record in records) is (form is not Form.DICOM)
@@ -192,21 +199,38 @@ def test_a_file_is_written_whole_or_not_at_all(records: list[Logged], form: Form
     folder = tmp_path / "reports"
     folder.mkdir()
 
+    def untold(*_: object) -> None:
+        pytest.fail("what is not written whole is not released")
+
+    def unrecorded(*_: object) -> None:
+        assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == []
+        raise ConfigurationError("E-STORE-WRITE", "The log cannot be written.", remedy="Free space.")
+
     def broken() -> Iterator[Logged]:
         yield from records
         raise IntegrityError("E-TEST", "A signature does not hold.", remedy="None.")
 
     with pytest.raises(IntegrityError):
-        outside.save(form, broken(), folder / "report")
+        outside.save(form, broken(), folder / "report", untold)
+    with pytest.raises(ConfigurationError, match="The log cannot be written"):
+        outside.save(form, records, folder / "report", unrecorded)
     assert list(folder.iterdir()) == []
     (folder / "report").write_bytes(b"mine")
     (folder / "link").symlink_to("nowhere")
     for name in ("report", "link"):
         with pytest.raises(ConfigurationError) as there:
-            outside.save(form, records, folder / name)
+            outside.save(form, records, folder / name, untold)
         assert there.value.code == "E-REPORT-EXISTS"
     with pytest.raises(ConfigurationError) as unwritable:
-        outside.save(form, records, folder / "none" / "report")
+        outside.save(form, records, folder / "none" / "report", untold)
     assert unwritable.value.code == "E-REPORT-WRITE"
     assert (folder / "report").read_bytes() == b"mine"
     assert {path.name for path in folder.iterdir()} == {"link", "report"}
+
+
+@pytest.mark.verifies("SRS-OUT-011", "SRS-OUT-012")
+def test_a_report_is_told_of_as_a_use_of_the_log() -> None:
+    record = outside_log.by_hand(statement.REPORT, {"report": "8" * 64}, form="csv", records=5)
+    used = events.event(record)
+    assert (record.kind, used.id.value, used.action) == ("report", "110101", "R")
+    assert events.part(record, "report") == events.Part(events.REPORT, events.EXPORTED)

@@ -13,7 +13,8 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from radiomicnet_md.errors import ExitCode
+from radiomicnet_md.errors import ConfigurationError, ExitCode
+from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.outside import Form
 from radiomicnet_md_audit.outside.rows import FROM_PREDICATE
 from tests import desks
@@ -94,10 +95,42 @@ def test_a_report_replaces_nothing_and_needs_a_log_that_holds(
     before = (home / "audit.db").read_bytes()
     call = ("audit", "report", "--form", "csv", "--out", tmp_path / "report")
     assert command(*call).code == ExitCode.OK
-    assert (home / "audit.db").read_bytes() == before
     assert command(*call).code == ExitCode.CONFIGURATION
+    assert len(command("audit", "list", "--all").out.splitlines()) == len(log) + 1
     assert command("audit", "report", "--form", "csv").code == ExitCode.USAGE
     assert command("audit", "report", "--form", "pdf", "--out", tmp_path / "other").code == ExitCode.USAGE
     (home / "audit.db").write_bytes(re.sub(rb'"sig":"..', b'"sig":"AA', before))
     assert command("audit", "report", "--form", "csv", "--out", tmp_path / "other").code == ExitCode.INTEGRITY
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.verifies("SRS-OUT-013")
+@pytest.mark.parametrize("form", Form)
+def test_a_report_is_recorded_with_the_digest_of_its_file(
+    command: Command, log: list[dict[str, object]], tmp_path: Path, form: str
+) -> None:
+    assert command("audit", "report", "--form", form, "--out", tmp_path / "report").code == ExitCode.OK
+    newest = command("audit", "list", "--all", "--last", "1", "--json").lines[0]
+    assert (newest["kind"], newest["log_index"]) == ("report", len(log))
+    said = command("audit", "show", newest["record_id"], "--json").lines[0]["statement"]
+    digest = hashlib.sha256((tmp_path / "report").read_bytes()).hexdigest()
+    about = {name: said["predicate"][name] for name in ("form", "records", "file_sha256")}
+    assert about == {"form": form, "records": len(log), "file_sha256": digest}
+    assert said["predicate"]["operator"]
+    assert said["subject"] == [{"name": "report", "digest": {"sha256": digest}}]
+    assert command("audit", "verify").code == ExitCode.OK
+
+
+@pytest.mark.verifies("SRS-OUT-013")
+@pytest.mark.usefixtures("log")
+def test_where_the_log_takes_no_record_no_report_is_given_out(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ConfigurationError("E-STORE-WRITE", "The log cannot be written.", remedy="Free space.")
+
+    monkeypatch.setattr(Ledger, "append", full)
+    (tmp_path / "reports").mkdir()
+    said = command("audit", "report", "--form", "csv", "--out", tmp_path / "reports" / "report")
+    assert said.code == ExitCode.CONFIGURATION
+    assert list((tmp_path / "reports").iterdir()) == []

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from radiomicnet_md import home as homes
-from radiomicnet_md.desk import Desk
+from radiomicnet_md import shelf
+from radiomicnet_md.delivery import Target
+from radiomicnet_md.desk import Answer, Desk, is_recorded, segment_file
+from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.review import pictures
-from tests import desks
+from tests import desks, patients
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +49,28 @@ def desk(home: homes.Home, engine: desks.FakeEngine) -> Iterator[Desk]:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
+
+
+@pytest.fixture
+def case(desk: Desk, tmp_path: Path, out: Path) -> patients.Case:
+    """``case("quill", seed)`` decides an image of a person; the seed decides about the samples."""
+
+    def decide(who: str | dict[str, str], seed: int) -> Answer:
+        said = patients.PEOPLE[who] if isinstance(who, str) else who
+        path = patients.write(tmp_path / "in" / f"{seed}.dcm", said, seed)
+        answer = segment_file(path, desk, Target(out, f"{seed}-{desk.ledger.size}", "png"))
+        assert answer.status == "accepted"
+        return answer
+
+    return decide
+
+
+@pytest.fixture
+def keeper(desk: Desk) -> Keeper:
+    def settle() -> None:
+        shelf.settle(desk.home.folder, lambda record_id: is_recorded(desk.ledger, record_id))
+
+    return Keeper(desk.home, desk.ledger, desk.vault_key, "uid:0", settle)
 
 
 @pytest.fixture

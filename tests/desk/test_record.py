@@ -16,11 +16,11 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import Check, Decision
-from radiomicnet_md.desk import new_id
 from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.image import Image, Origin, array_sha256, mask_sha256
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md_audit import canonical, dsse, sign
 from radiomicnet_md_audit.dsse import LARGEST_ENTRY

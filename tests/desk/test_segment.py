@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from radiomicnet_md import delivery, shelf
+from radiomicnet_md import delivery, shelf, vault
 from radiomicnet_md import desk as desks_
 from radiomicnet_md.decision import Decision
 from radiomicnet_md.delivery import Target
@@ -28,8 +28,8 @@ from radiomicnet_md.errors import (
     Problem,
 )
 from radiomicnet_md.image import Identity
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.io import Reading
-from radiomicnet_md_audit import seal
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
@@ -73,7 +73,7 @@ def test_an_accepted_case_has_a_record_outputs_and_artefacts(desk: Desk, tmp_pat
     ],
     ids=lambda failure: type(failure).__name__,
 )
-def test_an_append_that_fails_leaves_nothing(
+def test_an_append_that_fails_leaves_nothing_but_the_intent(
     desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     def fails(self: Ledger, document: dict[str, object]) -> None:
@@ -85,7 +85,8 @@ def test_an_append_that_fails_leaves_nothing(
         segment_file(path, desk, Target(out, "scan"))
     assert desks.tree(out) == {}
     assert desks.tree(desk.home.artefacts) == {}
-    assert not list((desk.home.folder / "staging").iterdir())
+    (left,) = (desk.home.folder / "staging").iterdir()
+    assert [path.name for path in left.iterdir()] == ["intent"]
 
 
 @pytest.mark.verifies("SRS-REC-001", "SRS-LOG-007")
@@ -198,7 +199,7 @@ def test_one_terminal_record_a_request(desk: Desk, tmp_path: Path, out: Path) ->
     records = predicates(desk)
     assert len({record["request_id"] for record in records}) == 2
     assert [record["record_id"] for record in records] == [first.record_id, second.record_id]
-    again = desks_.record.statement({**records[0], "record_id": desks_.new_id()} | {})
+    again = desks_.record.statement({**records[0], "record_id": new_id()} | {})
     del again["predicate"]["log"]
     with pytest.raises(Problem):
         desk.ledger.append(again)
@@ -287,13 +288,14 @@ def test_identities_go_no_further_than_a_commitment_that_the_vault_can_open(
     monkeypatch.setattr(desks_.io, "read", named)
     answer = segment_file(path, desk, Target(out, "scan"))
     (record,) = predicates(desk)
-    sealed = (desk.home.folder / "vault" / answer.record_id).read_bytes()
-    salt = seal.open_(desk.vault_key, sealed, answer.record_id.encode())
-    expected = hmac.new(salt, b"PatientID\x004711", hashlib.sha256).hexdigest()
+    subject = vault.subject_of(desk.home.folder, answer.record_id, desk.vault_key)
+    kept = vault.unshut(desk.home.folder, subject, answer.record_id, desk.vault_key)
+    assert kept is not None
+    expected = hmac.new(kept.salt, b"PatientID\x004711", hashlib.sha256).hexdigest()
     assert record["input"]["commitments"]["PatientID"] == expected
     everything = b"".join([*desks.tree(desk.home.folder).values(), *desks.tree(out).values()])
     assert b"Doe^Jane" not in everything
-    assert salt not in everything
+    assert kept.salt not in everything
 
 
 @pytest.mark.verifies("SRS-CLI-001", "SRS-OUT-003")

@@ -45,7 +45,7 @@ def test_a_process_killed_after_the_commit_leaves_artefacts_and_no_half_of_an_ou
     (record,) = predicates(desk)
     assert shelf.fetch(desk.home.folder, record["outputs"]["mask_sha256"]) is None
     known = {record["record_id"]}
-    shelf.settle(desk.home.folder, known.__contains__)
+    shelf.settle(desk.home.folder, lambda record_id, _: record_id in known)
     assert shelf.fetch(desk.home.folder, record["outputs"]["mask_sha256"]) is not None
     assert not list((desk.home.folder / "staging").iterdir())
 
@@ -53,12 +53,12 @@ def test_a_process_killed_after_the_commit_leaves_artefacts_and_no_half_of_an_ou
 @pytest.mark.verifies("SRS-REC-001")
 def test_what_was_staged_without_a_record_is_removed_and_a_living_case_is_left_alone(desk: Desk) -> None:
     home = desk.home.folder
-    dead, living = shelf.stage(home, "a" * 26), shelf.stage(home, "b" * 26)
+    dead, living = shelf.stage(home, "0" * 26, b"intent"), shelf.stage(home, "1" * 26, b"intent")
     dead.keep(b"mask")
     living.keep(b"mask")
     os.close(dead.lock)
-    shelf.settle(home, lambda _: False)
-    assert [path.name for path in (home / "staging").iterdir()] == ["b" * 26]
+    shelf.settle(home, lambda *_: False)
+    assert [path.name for path in (home / "staging").iterdir()] == ["1" * 26]
     assert desks.tree(desk.home.artefacts) == {}
     living.discard()
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_settled_after_a_failure_waits_for_the_next_opening(
             segment_file(path, desk, Target(out, "scan"))
     (record,) = predicates(desk)
     assert [folder.name for folder in (desk.home.folder / "staging").iterdir()] == [record["record_id"]]
-    shelf.settle(desk.home.folder, lambda record_id: desks_.is_recorded(desk.ledger, record_id))
+    shelf.settle(desk.home.folder, lambda record_id, _: desks_.is_recorded(desk.ledger, record_id))
     assert shelf.fetch(desk.home.folder, record["outputs"]["mask_sha256"]) is not None
     assert not list((desk.home.folder / "staging").iterdir())
 
@@ -127,14 +127,14 @@ def test_a_log_that_does_not_say_what_it_holds_stops_the_opening(
     def fails(*arguments: object) -> None:
         raise problem
 
-    left = shelf.stage(home.folder, "a" * 26)
+    left = shelf.stage(home.folder, "0" * 26, b"intent")
     left.keep(b"mask")
     os.close(left.lock)
     monkeypatch.setattr(Ledger, "find", fails)
     with pytest.raises(type(problem)) as caught, open_desk(Settings(home=home.folder)):
         pass
     assert caught.value is problem
-    assert len(list(left.folder.iterdir())) == 1
+    assert len(list(left.folder.iterdir())) == 2
 
 
 @pytest.mark.verifies("SRS-REC-001")
@@ -144,14 +144,15 @@ def test_what_is_no_staging_folder_or_has_gone_does_not_stop_an_opening(
     home = desk.home.folder
     staging = home / "staging"
     (staging / ".DS_Store").write_bytes(b"")
+    (staging / "lost+found").mkdir()
     (staging / "link").symlink_to(home / "vault")
-    left = shelf.stage(home, "a" * 26)
+    left = shelf.stage(home, "0" * 26, b"intent")
     os.close(left.lock)
-    found = [*sorted(staging.iterdir()), staging / ("b" * 26)]
+    found = [*sorted(staging.iterdir()), staging / ("1" * 26)]
     with monkeypatch.context() as patched:
         patched.setattr(Path, "iterdir", lambda _: iter(found))
-        shelf.settle(home, lambda _: False)
-    assert sorted(path.name for path in staging.iterdir()) == [".DS_Store", "link"]
+        shelf.settle(home, lambda *_: False)
+    assert sorted(path.name for path in staging.iterdir()) == [".DS_Store", "link", "lost+found"]
     assert (home / "vault" / "key").is_file()
 
 
@@ -159,7 +160,7 @@ def test_what_is_no_staging_folder_or_has_gone_does_not_stop_an_opening(
 def test_a_folder_that_its_process_removes_while_it_is_opened_has_gone(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left, flock = shelf.stage(desk.home.folder, "a" * 26), fcntl.flock
+    left, flock = shelf.stage(desk.home.folder, "0" * 26, b"intent"), fcntl.flock
 
     def late(lock: int, how: int) -> None:
         if how & fcntl.LOCK_NB and left.folder.exists():
@@ -167,7 +168,7 @@ def test_a_folder_that_its_process_removes_while_it_is_opened_has_gone(
         flock(lock, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    shelf.settle(desk.home.folder, lambda _: True)
+    shelf.settle(desk.home.folder, lambda *_: True)
     assert not left.folder.exists()
 
 
@@ -179,13 +180,13 @@ def test_nobody_settles_between_the_making_of_a_folder_and_its_lock(
 
     def slow(path: Path, mode: int) -> None:
         mkdir(path, mode)
-        others.append(threading.Thread(target=shelf.settle, args=(home, lambda _: False)))
+        others.append(threading.Thread(target=shelf.settle, args=(home, lambda *_: False)))
         others[0].start()
         others[0].join(timeout=0.2)
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "mkdir", slow)
-        staged = shelf.stage(home, "a" * 26)
+        staged = shelf.stage(home, "0" * 26, b"intent")
     others[0].join()
     assert staged.folder.is_dir()
     staged.discard()
@@ -194,15 +195,15 @@ def test_nobody_settles_between_the_making_of_a_folder_and_its_lock(
 @pytest.mark.verifies("SRS-REC-001")
 def test_a_shelf_that_is_not_there_is_a_problem_and_no_traceback(desk: Desk) -> None:
     home = desk.home.folder
-    staged = shelf.stage(home, "a" * 26)
+    staged = shelf.stage(home, "0" * 26, b"intent")
     staged.keep(b"mask")
     (home / "artefacts").rmdir()
     with pytest.raises(ConfigurationError, match="cannot take"):
         staged.publish()
     with pytest.raises(ConfigurationError, match="cannot take"):
-        shelf.settle(home, lambda _: True)
+        shelf.settle(home, lambda *_: True)
     shutil.rmtree(home / "staging")
-    for use in (lambda: shelf.stage(home, "b" * 26), lambda: shelf.settle(home, lambda _: True)):
+    for use in (lambda: shelf.stage(home, "1" * 26, b"intent"), lambda: shelf.settle(home, lambda *_: True)):
         with pytest.raises(ConfigurationError) as caught:
             use()
         assert caught.value.code == "E-HOME-WRITE"

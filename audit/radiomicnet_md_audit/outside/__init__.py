@@ -13,6 +13,7 @@ of this package:
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
@@ -47,11 +48,13 @@ def write(form: Form, records: Iterable[Logged]) -> Iterator[bytes]:
     return _WRITERS[form](records)
 
 
-def save(form: Form, records: Iterable[Logged], path: Path) -> int:
+def save(form: Form, records: Iterable[Logged], path: Path, release: Callable[[int, str], object]) -> int:
     """Write the records to a new file; return how many there were.
 
+    ``release`` is given that number and the SHA-256 of the file in hex, when the file is whole and has no name yet.
+
     Raises :class:`ConfigurationError` when the file is there already or cannot be written, and whatever reading the
-    records raises; then there is no file.
+    records or ``release`` raises; then there is no file.
     """
     if os.path.lexists(path):
         raise ConfigurationError(
@@ -68,7 +71,7 @@ def save(form: Form, records: Iterable[Logged], path: Path) -> int:
             yield record
 
     try:
-        _whole(path, write(form, counted()))
+        _whole(path, write(form, counted()), lambda digest: release(count, digest))
     except OSError as error:
         raise ConfigurationError(
             "E-REPORT-WRITE",
@@ -78,13 +81,17 @@ def save(form: Form, records: Iterable[Logged], path: Path) -> int:
     return count
 
 
-def _whole(path: Path, pieces: Iterator[bytes]) -> None:
+def _whole(path: Path, pieces: Iterator[bytes], release: Callable[[str], object]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("xb") as file:
         try:
-            file.writelines(pieces)
+            digest = hashlib.sha256()
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
+            release(digest.hexdigest())
             part.rename(path)
         except BaseException:
             part.unlink()

@@ -56,6 +56,7 @@ _EVENTS = {
     "genesis": Event(ALERT, Code("110134", "Audit Recording Started"), "E", "The audit log was begun."),
     "key-event": Event(ALERT, Code("110129", "Security Configuration"), "E", "The keys of the audit log changed."),
     "export": Event(Code("110101", "Audit Log Used"), None, "R", "The audit log was exported."),
+    "report": Event(Code("110101", "Audit Log Used"), None, "R", "The records of the audit log were given out."),
     "decision": Event(
         Code("decision", "Decision on an image", OWN_SCHEME), None, "E", "An image was put to the device."
     ),
@@ -83,6 +84,7 @@ _PARTS = {
     ("decision", "contributions"): Part(REPORT, CREATED),
     ("replay", "record"): Part(SECURITY_RESOURCE, VERIFIED),
     ("export", "checkpoint"): Part(SECURITY_RESOURCE, EXPORTED),
+    ("report", "report"): Part(REPORT, EXPORTED),
 }
 
 
