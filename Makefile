@@ -6,11 +6,18 @@
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
+#   make faults   kills, failing disks, a killed server and jumping clocks at thousands of points of the audit log, as in
+#                 docs/reference/audit-evidence.md; FAULTS_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
 #   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
 #                 BENCH_FLAGS=--write also writes that page
 #   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
 #   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
+#   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
+#   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
+#                 FUZZ_FLAGS=--write also write their parts of that page
+#   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
+#                 MUTATION_FLAGS=--write also writes that page
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -23,6 +30,10 @@ TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
 BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
+TAMPER_FLAGS ?=
+FUZZ_FLAGS ?=
+FAULTS_FLAGS ?=
+MUTATION_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -32,9 +43,11 @@ endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
+MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine docs clean
+.PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
+.PHONY: docs clean
 
 setup: $(STAMP)
 
@@ -59,6 +72,9 @@ check: setup
 determinism: setup
 	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)
 
+faults: setup
+	@$(BIN)/python -m tests.audit.faults $(FAULTS_FLAGS)
+
 bench: setup
 	@$(BIN)/python benchmarks/run.py
 
@@ -71,11 +87,26 @@ bench-networks: setup
 bench-engine: setup
 	@$(BIN)/python -P benchmarks/second_engine.py $(BENCH_FLAGS)
 
+tamper: setup
+	@$(BIN)/python -m tests.audit.tampering $(TAMPER_FLAGS)
+
+fuzz: setup
+	@$(BIN)/python -m tests.audit.fuzz $(FUZZ_FLAGS)
+
 # Beside the environment, not in it: only the peers' own process searches this folder.
 $(PEERS)/.complete: requirements/peers.txt | $(STAMP)
 	@rm -rf $(PEERS)
 	@if $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(PEERS) -r $<; then touch $@; \
 	else rm -rf $(PEERS); echo "the peers cannot be installed; their columns will say so" >&2; fi
+
+mutation: setup $(MUTATION)/.complete
+	@$(BIN)/python -m tests.audit.mutation $(MUTATION_FLAGS)
+
+# Beside the environment, as the peers are.
+$(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
+	@rm -rf $(MUTATION)
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
+	@touch $@
 
 docs: setup
 	@mkdir -p .results

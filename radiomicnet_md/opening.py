@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from radiomicnet_md import shelf
 from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
-from radiomicnet_md.desk import Desk, is_recorded
+from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine import installation, record
 from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
@@ -94,7 +94,7 @@ def _settle(settings: Settings, home: Home, ledger: Ledger) -> None:
 
 def _finished(ledger: Ledger, made: Callable[[], Maker], record_id: str, intent: bytes) -> bool:
     """Whether the log holds an attempt's own record; where it holds none, it takes the one of an interruption."""
-    if not is_recorded(ledger, record_id):
+    if not ledger.holds(record_id):
         ledger.append(record.statement(interrupted(record_id, intent, made())))
         return False
     # An opening may have been killed too, between its record of the interruption and the removal.

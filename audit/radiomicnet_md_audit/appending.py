@@ -24,8 +24,6 @@ from radiomicnet_md_audit.note import NoteKey
 from radiomicnet_md_audit.sign import CosigningKey, Signer
 from radiomicnet_md_audit.store import Row, Transaction
 
-LARGEST_ENTRY = 65_535  # C2SP tlog-tiles gives an entry's length 16 bits
-
 
 @dataclass(frozen=True)
 class Receipt:
@@ -81,10 +79,10 @@ def append(
     log = statement.LogPart(origin, keyid, transaction.next_counter(keyid), moment.text(), moment.monotonic_ns)
     payload = canonical.dumps(_completed(document, log))
     envelope = dsse.seal(payload, dsse.STATEMENT_TYPE, writer.engine_key)
-    if len(envelope) > LARGEST_ENTRY:
+    if len(envelope) > dsse.LARGEST_ENTRY:
         raise ConfigurationError(
             "E-RECORD-LARGE",
-            f"A record of {len(envelope)} bytes is larger than the {LARGEST_ENTRY} that an entry may have.",
+            f"A record of {len(envelope)} bytes is larger than the {dsse.LARGEST_ENTRY} that an entry may have.",
             remedy="Keep maps and lists as artefacts and put their digests into the record.",
         )
     leaf = merkle.leaf_hash(envelope)

@@ -23,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from radiomicnet_md_audit import canonical, dsse, proof
@@ -108,7 +109,12 @@ def parse_manifest(payload: bytes) -> Manifest:
             "created": str(created),
             "files": dict(files),
             **more,
-        } if not more and MANIFEST not in files and all(_PATH.fullmatch(path) for path in files):
+        } if (
+            not more
+            and not isinstance(size, bool)
+            and MANIFEST not in files
+            and all(_PATH.fullmatch(path) for path in files)
+        ):
             return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
     raise _bad_manifest()
 
@@ -148,6 +154,7 @@ class _Bundle:
         self.files = Findings()
         self.leaves = bytearray()  # the leaf hashes, one after the other
         self.latest = ""
+        self.uneven = False  # whether there are more entries than checkpoints, or fewer
 
     def report(self, outside: bytes) -> Report:
         try:
@@ -212,12 +219,16 @@ class _Bundle:
         for seen in self.walk.feed_all(self._pairs(entries, notes)):
             self.leaves += seen.task.nodes[0].hash
             self.evidence.grown(seen.task.index + 1, seen.task.root)
-        # One of the two may be longer than the other; reading both to their ends checks both digests.
-        if sum(1 for _ in entries) or sum(1 for _ in notes) or self.walk.tree.size != manifest.size:
+        for _ in chain(entries, notes):  # one of the two may be longer; reading both to their ends checks both digests
+            pass
+        if self.uneven or self.walk.tree.size != manifest.size:
             self.files.add(None, "E-BUNDLE-SIZE", "The export does not hold one entry and checkpoint for each size.")
 
     def _pairs(self, entries: Iterator[bytes], notes: Iterator[bytes]) -> Iterator[tuple[bytes, str]]:
-        for envelope, line in zip(entries, notes, strict=False):
+        for envelope, line in zip_longest(entries, notes):
+            if envelope is None or line is None:
+                self.uneven = True
+                return
             note = canonical.loads(line)
             self.latest = note if isinstance(note, str) else ""
             yield envelope, self.latest
@@ -258,9 +269,10 @@ class _Bundle:
     def _head(self, manifest: Manifest) -> None:
         if manifest.root != self.walk.tree.root().hex():
             self.files.add(None, "E-BUNDLE-ROOT", "The manifest names another root than the entries have.")
-        later = self.walk.anchor_goes_on()
-        # The anchor's times and the manifest's are of one clock: what was anchored before belongs into the export.
-        if later is not None and later.time_utc <= manifest.created:
+        last, later = self.walk.anchored, self.walk.anchor_goes_on()
+        # What was anchored before the export belongs into it. An entry that is earlier than the one before it tells
+        # nothing about that: the machine's clock was set back, or another machine's is slow.
+        if last is not None and later is not None and last.time_utc <= later.time_utc <= manifest.created:
             text = "The anchor knew more entries when the export was made: the log had been set back or cut off."
             self.walk.anchoring.add(self.walk.tree.size, "E-ANCHOR-LEADS", text)
 
@@ -316,7 +328,7 @@ def _tree(folder: Path) -> Iterator[tuple[str, int]]:
 
 def _listed(item: object) -> Listed:
     match item:
-        case {"sha256": str(sha256), "size": int(size), **more} if not more:
+        case {"sha256": str(sha256), "size": int(size), **more} if not more and not isinstance(size, bool):
             return Listed(sha256, size)
     raise _bad_manifest()
 

@@ -101,10 +101,15 @@ def open_(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
     Lines by other keys (witnesses) are passed over. Raises :class:`IntegrityError` for a foreign origin, a missing
     signature, a bad one, and when no key is given: nothing verified is a failure.
     """
+    return opened(note, keys, origin)[0]
+
+
+def opened(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, tuple[NoteKey | None, ...]]:
+    """Do what :func:`open_` does, and also say of each signature line, in order, which of ``keys`` it is by."""
     checkpoint, signed = _signers(note, keys, origin)
-    if not keys or signed != len(keys):
+    if not keys or not all(any(key is one for one in signed) for key in keys):
         raise _unsigned()
-    return checkpoint
+    return checkpoint, signed
 
 
 def open_any(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
@@ -113,13 +118,13 @@ def open_any(note: str, keys: Sequence[NoteKey], origin: str) -> Checkpoint:
     A witness may know and keep one of a log's signatures alone (c2sp.org/tlog-witness).
     """
     checkpoint, signed = _signers(note, keys, origin)
-    if not signed:
+    if not any(signed):
         raise _unsigned()
     return checkpoint
 
 
-def _signers(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, int]:
-    """Return the checkpoint and how many of the keys have signed it; raise for another log's or a bad signature."""
+def _signers(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoint, tuple[NoteKey | None, ...]]:
+    """Return the checkpoint and whose of the keys each line is; raise for another log's or a bad signature."""
     checkpoint, parsed = parse_unverified(note)
     if checkpoint.origin != origin:
         raise IntegrityError(
@@ -127,7 +132,9 @@ def _signers(note: str, keys: Sequence[NoteKey], origin: str) -> tuple[Checkpoin
             "A checkpoint belongs to another log.",
             remedy="Check that log, anchor and policy are those of one site.",
         )
-    return checkpoint, len({id(key) for line in parsed.signatures for key in keys if _holds(line, key, checkpoint)})
+    return checkpoint, tuple(
+        next((key for key in keys if _holds(line, key, checkpoint)), None) for line in parsed.signatures
+    )
 
 
 def _unsigned() -> IntegrityError:

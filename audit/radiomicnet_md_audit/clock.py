@@ -20,8 +20,8 @@ class Instant:
         return self.utc.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def posix_seconds(self) -> int:
-        """Return the whole seconds since 1970-01-01 UTC."""
-        return int(self.utc.timestamp())
+        """Return the whole seconds since 1970-01-01 UTC; 0 for a clock that stands before it."""
+        return max(0, int(self.utc.timestamp()))
 
 
 def now() -> Instant:

@@ -24,6 +24,7 @@ from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.sign import SIGNATURE_BYTES, Signer, VerifyingKey
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
+LARGEST_ENTRY = 65_535  # bytes of an envelope in a log: C2SP tlog-tiles gives an entry's length 16 bits
 
 # Envelopes without an escape, and with it nearly all there are: the members in their order, in printable ASCII.
 _START = b'{"payload":"'

@@ -24,8 +24,6 @@ from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import VerifyingKey
 from radiomicnet_md_audit.statement import Statement
 
-_LINES_BEFORE_SIGNATURES = 4  # origin, size, root, a blank line
-
 
 class KeysAt(NamedTuple):
     """The keys that are valid at one size: those of engines by id, and those that sign the checkpoint."""
@@ -104,6 +102,8 @@ def examine(task: Task, trusted: Ring | None) -> Seen:
     if task.wrong is not None:
         seen.record.append(task.wrong)
     known = task.declared or trusted
+    if len(task.envelope) > dsse.LARGEST_ENTRY:
+        seen.record.append(Wrong("E-RECORD-LARGE", f"The entry is larger than {dsse.LARGEST_ENTRY} bytes."))
     try:
         parts = dsse.parse_unverified(task.envelope)
     except IntegrityError as problem:
@@ -136,12 +136,12 @@ def _checkpoint(known: Ring | None, seen: Seen) -> None:
     try:
         ring = _ring(known)
         keys = ring.at(size).log
-        head = checkpoint.open_(note, keys, ring.policy.origin)
+        head, lines = checkpoint.opened(note, keys, ring.policy.origin)
     except IntegrityError as problem:
         seen.checkpoint.append(Wrong.of(problem))
         return
-    if note.count("\n") - _LINES_BEFORE_SIGNATURES != len(keys):
-        text = "A checkpoint holds signatures that are not the log's."
+    if lines != keys:
+        text = "A checkpoint holds signatures that are not the log's, or holds them in another order."
         seen.checkpoint.append(Wrong("E-CHECKPOINT-LINES", text))
     seen.fits = head.size == size and head.root == seen.task.root
 

@@ -78,7 +78,7 @@ class _Export:
     def write(self) -> Manifest:
         outside = b"" if self.ledger.outside is None else self.ledger.outside.read()
         writer = self.ledger.writer
-        with self.ledger.store.write() as transaction:
+        with self.ledger.store.write() as transaction:  # nobody is in the middle of an append with an earlier time
             size, created = transaction.size(), writer.clock().text()
         with self.ledger.store.read() as transaction:
             latest = transaction.note(size)

@@ -244,6 +244,14 @@ class Ledger:
             ask_again("E-RECORD-UNKNOWN", "No record of this log has an id that begins like this.")
         return Entry(rows[0].index, rows[0].envelope)
 
+    def holds(self, record_id: str) -> bool:
+        """Say whether a record is in the log; for who has its keys, and was not told what became of an append.
+
+        Asked in a writer's turn, when no append is under way: a server may go on with a commit whose client is gone.
+        """
+        with self.store.write() as transaction:
+            return any(row.record_id == record_id for row in transaction.by_record(record_id))
+
     def find_request(self, request_id: str) -> Entry | None:
         """Return the record that ended a request, if one did."""
         with self.store.read() as transaction:

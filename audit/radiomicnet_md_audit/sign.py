@@ -7,6 +7,7 @@ Rules of this module:
 - A private key file is an encrypted PKCS#8 (RFC 5958, PBES2 of RFC 8018) with scrypt (RFC 7914: N 2**14, r 8, p 5)
   and AES-256-CBC, readable by ``openssl pkey``. It is created with mode 0600 and refused when looser.
 - Nothing unencrypted is read or written, and no key file is ever overwritten.
+- A key of small order, under which anybody can sign, and a second spelling of a key have no valid signature here.
 - Verification raises; it never returns a truth value that somebody could forget to look at.
 """
 
@@ -41,6 +42,20 @@ LARGEST_KEY_FILE = 8192
 _OID_PBES2 = bytes.fromhex("2a864886f70d01050d")
 _OID_SCRYPT = bytes.fromhex("2b06010401da47040b")
 _OID_AES256_CBC = bytes.fromhex("60864801650304012a")
+# RFC 8032 section 5.1: the field, and the y of the eight points whose order divides the cofactor; the top bit of the
+# last byte is a sign. A y beyond the field has to be refused (5.1.3); OpenSSL checks neither.
+_FIELD = 2**255 - 19
+_Y = 2**255 - 1
+_SMALL_ORDER_Y = frozenset(
+    {
+        0,
+        1,
+        _FIELD - 1,
+        int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"),
+        int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
+    }
+)
+
 _SEQUENCE, _INTEGER, _OCTETS, _OID = 0x30, 0x02, 0x04, 0x06
 
 
@@ -57,6 +72,9 @@ class VerifyingKey:
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Return when the signature holds; raise :class:`IntegrityError` ``E-SIGNATURE`` when it does not."""
+        y = int.from_bytes(self.raw, "little") & _Y
+        if y >= _FIELD or y in _SMALL_ORDER_Y:
+            raise _bad_signature()
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
         except (InvalidSignature, ValueError):

@@ -119,7 +119,9 @@ def parse(payload: bytes) -> Statement:
             "time_utc": str(time_utc),
             "monotonic_ns": int(monotonic_ns),
             **more,
-        } if not more and counter >= 0 and _TIME.fullmatch(time_utc) and not isinstance(counter, bool):
+        } if (
+            not more and counter >= 0 and _TIME.fullmatch(time_utc) and bool not in (type(counter), type(monotonic_ns))
+        ):
             log = LogPart(origin, producer, counter, time_utc, monotonic_ns)
         case _:
             _fail("A record's log part is missing or has another form.")

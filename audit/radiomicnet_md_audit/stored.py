@@ -50,6 +50,7 @@ def verify_ledger(
     evidence.hear(b"" if ledger.outside is None else ledger.outside.read())
     evidence.hear(outside)
     database = Findings()
+    size = 0
     try:
         with ledger.store.read() as transaction:
             size = transaction.size()
@@ -61,7 +62,7 @@ def verify_ledger(
     except IntegrityError as problem:
         database.add_problem(walk.tree.size, problem)
     file = Findings()
-    as_closed = _as_closed(ledger.store.path, walk.tree.size, file)
+    as_closed = _as_closed(ledger.store.path, size, file)
     consistent, *others = walk.claims()
     if database.count and consistent.ok:
         consistent = Claim(consistent.name, ok=False, text="The database does not hold what its entries say.")

@@ -301,6 +301,11 @@ class Walk:
             text = "The anchor holds another checkpoint here than the log: one of the two was changed or set back."
             self.anchoring.add(index, "E-ANCHOR-DIFFERS", text)
 
+    @property
+    def anchored(self) -> Anchored | None:
+        """The anchor's line of the newest entry that it and this log share."""
+        return self._anchor_last
+
     def anchor_goes_on(self) -> Anchored | None:
         """Return the anchor's line after the last entry of this log, if it has one."""
         if not self._anchor_open or self._anchor is None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damaged and made-up inputs for every reader of the log's formats: refused by a typed error, or the only spelling.
 
-``python -m tests.audit.fuzz [--count N] [--seed S]``. A reader that accepts bytes must write the same bytes again (a
+``python -m tests.audit.fuzz [--count N] [--seed S] [--write]``; the last puts the result into
+``docs/reference/audit-evidence.md``. A reader that accepts bytes must write the same bytes again (a
 policy, whose white space is free: the same policy), must raise nothing but an integrity failure, and must be done
 within a second. Inputs that break this are printed in hex; then the exit code is 1.
 """
@@ -37,6 +38,7 @@ from radiomicnet_md_audit.cosignature import Cosigner
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.policy import Policy, Span
 from radiomicnet_md_audit.testimony import Stamping, Vouched
+from tests.audit import evidence_page
 
 T = TypeVar("T")
 
@@ -211,13 +213,27 @@ def _lines(notes: Sequence[str]) -> list[bytes]:
     return [Anchored(9, one, "2026-01-01T00:00:00.000000Z").line()[:-1] for one in notes]
 
 
+def summary(command: str, count: int, accepted: Counter[str], found: list[str], seconds: float) -> str:
+    """Return the block of the page of evidence."""
+    rows = [f"| {name} | {taken:,} |" for name, taken in sorted(accepted.items())]
+    head = f"Written by {command} in {seconds:.0f} s: {count:,} damaged inputs to {len(accepted)} readers in turn."
+    law = f"{len(found)} crashed a reader, took longer than {LONGEST_S:g} s, or were taken for a second spelling."
+    table = ["| reader | accepted, and written again byte for byte |", "|---|---:|", *rows]
+    return "\n".join([head, law, "", *table])
+
+
 def main() -> int:
     """Run as long as asked; print what was accepted and what broke."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000, help="inputs (1,000,000)")
     parser.add_argument("--seed", type=int, default=0, help="of the random changes (0)")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/reference/audit-evidence.md")
     options = parser.parse_args()
+    start = time.monotonic()
     accepted, found = run(options.count, options.seed)
+    if options.write:
+        said = f"`python -m tests.audit.fuzz --count {options.count} --seed {options.seed} --write`"
+        evidence_page.write_block("fuzz", summary(said, options.count, accepted, found, time.monotonic() - start))
     lines = [f"{options.count} inputs; accepted: {dict(accepted)}; broken: {len(found)}", *found[:5]]
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if found else 0

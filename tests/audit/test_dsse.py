@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radiomicnet_md_audit import dsse, sign
+from radiomicnet_md_audit import canonical, dsse, sign
 from radiomicnet_md_audit.errors import IntegrityError
 
 pytestmark = pytest.mark.verifies("SRS-REC-006")
@@ -88,6 +88,22 @@ def test_pae_is_the_one_of_the_dsse_specification() -> None:
 
 def test_pae_counts_bytes_not_characters() -> None:
     assert dsse.pae("é", b"") == b"DSSEv1 2 \xc3\xa9 0 "
+
+
+@pytest.mark.parametrize("other", [None, 5, [], ["QUE="], {}])
+@pytest.mark.parametrize("place", ["payload", "payloadType", "keyid", "sig", "signature", "signatures"])
+def test_a_part_of_another_type_is_refused(place: str, other: object) -> None:
+    envelope: Any = canonical.loads(dsse.seal(b"{}", dsse.STATEMENT_TYPE, KEY))
+    match place:
+        case "keyid" | "sig":
+            envelope["signatures"][0][place] = other
+        case "signature":
+            envelope["signatures"][0] = other
+        case _:
+            envelope[place] = other
+    with pytest.raises(IntegrityError) as caught:
+        dsse.parse_unverified(canonical.dumps(envelope))
+    assert caught.value.code == "E-ENVELOPE-FORM"
 
 
 def test_no_key_opens_nothing() -> None:

@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ import pytest
 from radiomicnet_md_audit import bundle, dsse, export, sign
 from radiomicnet_md_audit.__main__ import main
 from radiomicnet_md_audit.bundle import Manifest, verify_bundle
+from radiomicnet_md_audit.clock import Instant
 from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, IntegrityError
+from radiomicnet_md_audit.ledger import Ledger
+from tests.audit import flips
 from tests.audit.sites import MASK_DIGEST, Site
 
 
@@ -66,56 +70,18 @@ def test_a_changed_byte_anywhere_in_the_export_gives_exit_code_4(exported: Path,
     assert main(command) is ExitCode.OK
 
 
-def files_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def unnoticed(folder: Path, site: Site, path: Path, places: Iterable[int]) -> list[int]:
-    """Change one bit of each of these bytes in turn; return the places where verification still says ok."""
-    data = path.read_bytes()
-    missed = []
-    for place in places:
-        changed = bytearray(data)
-        changed[place] ^= 1 << place % 8
-        path.write_bytes(changed)
-        if verify_bundle(folder, site.policy).ok:
-            missed.append(place)
-    path.write_bytes(data)
-    return missed
-
-
 @pytest.mark.verifies("SRS-LOG-004")
 def test_every_byte_of_every_file_of_a_small_export_counts(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    with site.create() as ledger:
-        site.append(ledger)
-        export.write(ledger, tmp_path / "export", site.policy)
-    folder = tmp_path / "export"
-    assert verify_bundle(folder, site.policy).ok
-    for path in files_of(folder):
-        assert unnoticed(folder, site, path, range(path.stat().st_size)) == [], path.name
-    assert verify_bundle(folder, site.policy).ok
+    made = flips.Exported(tmp_path, records=1)
+    assert made.unnoticed(made.every_byte()) == []
 
 
 @pytest.mark.verifies("SRS-LOG-004")
 def test_bytes_all_over_an_export_of_200_records_count(tmp_path: Path) -> None:
-    """Twelve of each large file, at fixed but scattered places, and one of every fifth proof."""
-    site = Site(tmp_path)
-    with site.create() as ledger:
-        site.append(ledger, 200)
-        export.write(ledger, tmp_path / "export", site.policy)
-    folder = tmp_path / "export"
-    assert verify_bundle(folder, site.policy).ok
-    for number, path in enumerate(files_of(folder)):
-        size = path.stat().st_size
-        is_proof = path.suffix == ".tlog-proof"
-        if is_proof and number % 5:
-            continue
-        # Steps of the golden ratio reach every part of a file, never twice the same place.
-        steps = range(number + 1, number + (2 if is_proof else 13))
-        places = {int(size * (step * 0.6180339887 % 1)) for step in steps}
-        assert unnoticed(folder, site, path, sorted(places)) == [], path.name
-    assert verify_bundle(folder, site.policy).ok
+    made = flips.Exported(tmp_path, records=200)
+    places = made.scattered(180)
+    assert {path for path, _ in places} >= {path for path in made.files if path.parent.name != "proofs"}
+    assert made.unnoticed(places) == []
 
 
 ADDITIONS: dict[str, Callable[[Path], object]] = {
@@ -234,6 +200,33 @@ def test_an_anchor_that_went_on_after_the_export_is_fine(exported: Path, site: S
     with site.open() as ledger:
         site.append(ledger, 2)
     assert codes(exported, site, site.anchor.read_bytes()) == set()
+
+
+@pytest.mark.verifies("SRS-LOG-018")
+def test_a_record_that_comes_while_an_export_is_written_is_no_alarm(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = export._Export._guide
+
+    def later(self: export._Export, size: int) -> bytes:
+        with site.open() as other:
+            site.append(other)
+        return guide(self, size)
+
+    monkeypatch.setattr(export._Export, "_guide", later)
+    with site.open() as ledger:
+        assert export.write(ledger, tmp_path / "export", site.policy).size == 6
+    assert codes(tmp_path / "export", site, site.anchor.read_bytes()) == set()
+
+
+@pytest.mark.verifies("SRS-LOG-018")
+def test_a_clock_that_was_set_back_after_an_export_is_no_alarm(site: Site, tmp_path: Path) -> None:
+    with site.open() as ledger:
+        export.write(ledger, tmp_path / "export", site.policy)
+    then = Instant(datetime(2016, 1, 1, tzinfo=UTC), 1)
+    with Ledger.open(site.url, site.engine, site.log, site.anchor, clock=lambda: then) as ledger:
+        site.append(ledger, 2)
+    assert codes(tmp_path / "export", site, site.anchor.read_bytes()) == set()
 
 
 @pytest.mark.verifies("SRS-LOG-006")

@@ -30,3 +30,11 @@ def test_a_reader_that_breaks_the_law_is_found() -> None:
     assert fuzz.broken(lenient, reader.seeds[0] + b"\n") == (True, "is not the only spelling")
     crashing = fuzz.Reader("crashing", lambda data: data.decode("ascii"), reader.write, reader.seeds)
     assert fuzz.broken(crashing, b"\xff")[1] is not None
+
+
+def test_what_a_run_found_is_told() -> None:
+    accepted, found = fuzz.run(220, seed=1)
+    text = fuzz.summary("`this`", 220, accepted, [*found, "a crash"], 1.5)
+    head = f"Written by `this` in 2 s: 220 damaged inputs to {len(fuzz.readers())} readers in turn."
+    assert text.startswith(f"{head}\n1 crashed")
+    assert f"| canonical | {accepted['canonical']} |" in text

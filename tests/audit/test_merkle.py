@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,13 @@ def naive(start: int, stop: int) -> bytes:
     while split * 2 < stop - start:
         split *= 2
     return hashlib.sha256(b"\1" + naive(start, start + split) + naive(start + split, stop)).digest()
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    with pytest.raises(IntegrityError) as caught:
+        yield
+    assert caught.value.code == code
 
 
 def nodes(level: int, index: int) -> bytes:
@@ -62,10 +70,10 @@ def test_every_inclusion_proof_holds_and_no_other_root_or_place_does() -> None:
             path = merkle.inclusion(nodes, index, size)
             merkle.verify_inclusion(LEAVES[index], index, size, path, naive(0, size))
             for wrong in (index + 1, index - 1):
-                with pytest.raises(IntegrityError):
+                with refused("E-PROOF-INCLUSION"):
                     merkle.verify_inclusion(LEAVES[index], wrong, size, path, naive(0, size))
             if size > 1:
-                with pytest.raises(IntegrityError):
+                with refused("E-PROOF-INCLUSION"):
                     merkle.verify_inclusion(LEAVES[index], index, size, path, naive(0, size - 1))
 
 
@@ -77,7 +85,7 @@ def test_every_consistency_proof_holds_and_with_no_other_root_does() -> None:
             for roots in ((bytes(32), naive(0, new)), (naive(0, old), bytes(32))):
                 if old == 0 and roots[1] == bytes(32) and new > 0:
                     continue  # from nothing to anything: no proof can tell, by RFC 9162
-                with pytest.raises(IntegrityError):
+                with refused("E-PROOF-CONSISTENCY"):
                     merkle.verify_consistency(old, new, path, *roots)
 
 
@@ -93,7 +101,7 @@ def test_a_changed_proof_is_refused(data: st.DataObject) -> None:
         [*path, bytes(32)],
         [*path[:place], path[place], *path[place:]],
     ):
-        with pytest.raises(IntegrityError):
+        with refused("E-PROOF-INCLUSION"):
             merkle.verify_inclusion(LEAVES[index], index, size, changed, naive(0, size))
 
 
@@ -108,7 +116,7 @@ def test_a_changed_consistency_proof_is_refused(data: st.DataObject) -> None:
         [*path[:place], *path[place + 1 :]],
         [*path, bytes(32)],
     ):
-        with pytest.raises(IntegrityError):
+        with refused("E-PROOF-CONSISTENCY"):
             merkle.verify_consistency(old, new, changed, naive(0, old), naive(0, new))
 
 
@@ -119,17 +127,56 @@ def test_a_leaf_that_looks_like_a_node_is_no_node() -> None:
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
 def test_no_proof_outside_the_tree(index: int, size: int) -> None:
-    with pytest.raises(IntegrityError):
+    with refused("E-PROOF-RANGE"):
         merkle.inclusion(nodes, index, size)
-    with pytest.raises(IntegrityError):
+    with refused("E-PROOF-INCLUSION"):
         merkle.verify_inclusion(LEAVES[0], index, size, [], LEAVES[0])
 
 
 def test_no_consistency_backwards() -> None:
-    with pytest.raises(IntegrityError):
+    with refused("E-PROOF-RANGE"):
         merkle.consistency(nodes, 4, 3)
-    with pytest.raises(IntegrityError):
+    with refused("E-PROOF-CONSISTENCY"):
         merkle.verify_consistency(4, 3, [LEAVES[0]], naive(0, 4), naive(0, 3))
+
+
+A, B, C = LEAVES[:3]
+ABOVE = merkle.node_hash
+
+
+def test_a_proof_that_is_longer_than_the_tree_is_deep_proves_nothing_even_where_it_leads_to_the_root() -> None:
+    with refused("E-PROOF-INCLUSION"):
+        merkle.verify_inclusion(A, 0, 1, [B], ABOVE(B, A))
+    path = merkle.consistency(nodes, 3, 4)
+    with refused("E-PROOF-CONSISTENCY"):
+        merkle.verify_consistency(3, 4, [*path, A], ABOVE(A, naive(0, 3)), ABOVE(A, naive(0, 4)))
+
+
+@pytest.mark.parametrize(("old", "new", "reached"), [(2, 8, 4), (4, 16, 8), (1, 4, 2)])
+def test_a_proof_that_leads_to_a_smaller_tree_proves_nothing_about_a_larger_one(
+    old: int, new: int, reached: int
+) -> None:
+    path = merkle.consistency(nodes, old, reached)
+    merkle.verify_consistency(old, reached, path, naive(0, old), naive(0, reached))
+    with refused("E-PROOF-CONSISTENCY"):
+        merkle.verify_consistency(old, new, path, naive(0, old), naive(0, reached))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "proof", "roots"),
+    [
+        (3, 4, [], (naive(0, 3), naive(0, 4))),  # no hash to begin with
+        (5, 3, [A, B, C], (A, ABOVE(ABOVE(A, B), C))),  # backwards, with hashes that fit
+        (4, 4, [A], (naive(0, 4), naive(0, 4))),  # nothing to prove, and yet a hash
+        (0, 4, [A], (merkle.EMPTY_ROOT, naive(0, 4))),
+        (0, -1, [], (merkle.EMPTY_ROOT, A)),
+        (0, 0, [], (merkle.EMPTY_ROOT, A)),
+        (-1, 3, [A], (A, A)),
+    ],
+)
+def test_a_consistency_proof_fits_its_sizes(old: int, new: int, proof: list[bytes], roots: tuple[bytes, bytes]) -> None:
+    with refused("E-PROOF-CONSISTENCY"):
+        merkle.verify_consistency(old, new, proof, *roots)
 
 
 def test_vectors(vectors: Callable[[str], dict[str, Any]]) -> None:

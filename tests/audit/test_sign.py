@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from radiomicnet_md_audit import sign
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
@@ -199,3 +201,34 @@ def test_bad_signatures_and_bad_keys_raise() -> None:
         assert caught.value.code == "E-SIGNATURE"
     with pytest.raises(IntegrityError):
         sign.generate_cosigner().public.verify(bytes(2420), b"m")
+
+
+SMALL_ORDER = (
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",  # the first of them, spelled beyond the field
+)
+
+
+@pytest.mark.verifies("SRS-LOG-004")
+@pytest.mark.parametrize("text", SMALL_ORDER)
+@pytest.mark.parametrize("sign_bit", [0, 0x80])
+def test_a_key_that_anybody_can_sign_with_has_no_valid_signature(text: str, sign_bit: int) -> None:
+    """One signature, made without any key, is good for one message in eight at least; OpenSSL says so."""
+    raw = bytearray.fromhex(text)
+    raw[-1] |= sign_bit
+    signature = bytes([1]) + bytes(63)
+    accepted = 0
+    for message in map(bytes, itertools.product(range(10), repeat=2)):
+        try:
+            Ed25519PublicKey.from_public_bytes(bytes(raw)).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            continue
+        accepted += 1
+        with pytest.raises(IntegrityError) as caught:
+            sign.VerifyingKey(bytes(raw)).verify(signature, message)
+        assert caught.value.code == "E-SIGNATURE"
+    assert accepted or sign_bit  # not every such point has a twin of the other sign

@@ -23,7 +23,7 @@ from radiomicnet_md.image import Image, Origin, array_sha256, mask_sha256
 from radiomicnet_md.intent import new_id
 from radiomicnet_md.radiomics.definitions import NAMED
 from radiomicnet_md_audit import canonical, dsse, sign
-from radiomicnet_md_audit.appending import LARGEST_ENTRY
+from radiomicnet_md_audit.dsse import LARGEST_ENTRY
 from radiomicnet_md_audit.statement import check_draft
 from tests import desks
 
