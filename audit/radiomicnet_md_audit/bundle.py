@@ -109,12 +109,7 @@ def parse_manifest(payload: bytes) -> Manifest:
             "created": str(created),
             "files": dict(files),
             **more,
-        } if (
-            not more
-            and not isinstance(size, bool)
-            and MANIFEST not in files
-            and all(_PATH.fullmatch(path) for path in files)
-        ):
+        } if not more and not isinstance(size, bool) and MANIFEST not in files and all(map(_PATH.fullmatch, files)):
             return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
     raise _bad_manifest()
 

@@ -98,12 +98,12 @@ def test_a_policy_may_name_a_cosigner(tmp_path: Path) -> None:
     assert codes == {"E-CHECKPOINT-UNSIGNED"}  # the manifest is signed by the one, the checkpoints lack the other
 
 
-@pytest.mark.parametrize("place", ["none", "file"])
-def test_there_must_be_a_folder(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize(("place", "code"), [("none", "E-BUNDLE-MISSING"), ("file", "E-BUNDLE-PACKED")])
+def test_there_must_be_a_folder(tmp_path: Path, place: str, code: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(BundleError) as caught:
         verify_bundle(tmp_path / place, POLICY)
-    assert (caught.value.code, caught.value.exit_code) == ("E-BUNDLE-MISSING", ExitCode.USAGE)
+    assert (caught.value.code, caught.value.exit_code) == (code, ExitCode.USAGE)
 
 
 # ------------------------------------------------------------------------------------------- the manifest
@@ -132,6 +132,7 @@ DOCUMENT = {
         {**DOCUMENT, "more": 1},
         {**DOCUMENT, "format": "radiomicnet-md-export/2"},
         {**DOCUMENT, "size": True},
+        {**DOCUMENT, "files": {"manifest.json": {"sha256": "0" * 64, "size": 1}}},
         *({**DOCUMENT, "files": {path: {"sha256": "0" * 64, "size": 1}}} for path in ("", "/a", "a/", "a//b", "../a")),
         *(
             {**DOCUMENT, "files": {"a": item}}
@@ -265,7 +266,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda path: (path.rename(path.parents[1] / "twin"), path.symlink_to("../twin")),
         ["UNLISTED"],
     ),
-    "a link to itself": (lambda path: (path.unlink(), path.symlink_to(path.name)), ["UNLISTED", "READ"]),
+    "a link to itself": (lambda path: (path.unlink(), path.symlink_to(path.name)), ["UNLISTED", "MISSING-FILE"]),
 }
 
 
@@ -276,9 +277,21 @@ def test_what_is_no_file_is_found(tmp_path: Path, name: str, change: str) -> Non
     CHANGES[change][0](folder / name)
     codes = {code for _, code in found(folder)}
     expected = {f"E-BUNDLE-{code}" for code in CHANGES[change][1]}
-    if name == "manifest.json" and change != "a link to its twin":  # nothing tells what else should be there
+    if name == "manifest.json":  # nothing tells what else should be there
         expected -= {"E-BUNDLE-UNLISTED"}
     assert expected <= codes
+
+
+def test_a_disk_that_fails_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = lay(tmp_path / "export", sealed(FILES), FILES)
+
+    def fail(_self: object, _path: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(bundle._Bundle, "_open", fail)
+    report = verify_bundle(folder, POLICY)
+    assert [finding.code for finding in report.findings] == ["E-LOG-EMPTY", "E-BUNDLE-READ"]
+    assert "(Input/output error)" in report.findings[1].text
 
 
 def test_a_link_to_a_folder_is_not_followed(tmp_path: Path) -> None:

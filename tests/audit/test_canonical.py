@@ -61,6 +61,23 @@ def test_a_value_without_canonical_bytes_is_refused(value: object) -> None:
     assert caught.value.code == "E-CANONICAL-VALUE"
 
 
+def test_a_refused_value_is_named_by_its_type() -> None:
+    with pytest.raises(IntegrityError, match="is of type float"):
+        canonical.dumps({"nested": [0.5]})
+
+
+def test_a_number_with_a_point_ends_the_reading() -> None:
+    with pytest.raises(ValueError, match=r"1\.5"):
+        canonical._DECODER.decode("[1.5]")
+
+
+def test_the_slow_library_is_asked_beyond_the_first_plane_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rfc8785, "dumps", lambda _: b"asked")
+    assert canonical.dumps({"é": "\uffff", "a": 1}) == '{"a":1,"é":"\uffff"}'.encode()
+    assert canonical.dumps("plain") == b'"plain"'
+    assert canonical.dumps("\U00010000") == b"asked"
+
+
 def test_keys_sort_by_utf16_units_as_rfc_8785_says() -> None:
     assert canonical.dumps({"\ufb33": 1, "😀": 2}) == '{"😀":2,"\ufb33":1}'.encode()
 

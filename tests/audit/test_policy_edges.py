@@ -75,6 +75,44 @@ def test_another_form_of_policy_is_refused(data: bytes) -> None:
     assert caught.value.code == "E-POLICY"
 
 
+SINCE = (*LOG_KEY, "compromised_from_size")
+KEPT = {"vkey": LOG_KEYS[0].vkey(), "from_size": 2, "until_size": 5, "compromised_from_size": 2}
+KEYS_THAT_ARE_WRONG: list[dict[str, object]] = [
+    {"more": 1},
+    {"from_size": 0, "compromised_from_size": 0},
+    {"from_size": 3},
+    {"from_size": True},
+    {"from_size": "2"},
+    {"from_size": None},
+    {"until_size": 2},
+    {"until_size": None},
+    {"until_size": "5"},
+    {"until_size": 2.5},
+]
+
+
+@pytest.mark.parametrize("since", [1, 2, 4])
+def test_a_key_may_have_been_in_other_hands_before_its_end(since: int) -> None:
+    read = policy.parse(edited(SINCE, since))
+    assert [span for _, span in read.log_keys] == [Span(1, 5, since), Span(1, 5)]
+    assert policy.parse(read.to_json()) == read
+    assert json.loads(read.to_json())["log_keys"][0]["compromised_from_size"] == since
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(edited(SINCE, other) for other in (0, -1, 5, 6, None, "2", 2.5, [], True)),
+        edited((*ENGINE_KEY, "compromised_from_size"), 4),  # a key without an end
+        *(edited(LOG_KEY, {**KEPT, **other}) for other in KEYS_THAT_ARE_WRONG),
+    ],
+)
+def test_another_size_is_refused(data: bytes) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        policy.parse(data)
+    assert caught.value.code == "E-POLICY"
+
+
 def test_keys_bear_the_name_of_their_log() -> None:
     for data in (edited(("origin",), "example.org/other"), edited((*LOG_KEY, "vkey"), _named("example.org/other"))):
         with pytest.raises(IntegrityError) as caught:
