@@ -210,6 +210,8 @@ class Ledger:
         predicate = change.predicate(self.origin, identity, writer.key(role), key)
         receipt = self.append(statement.build(statement.KEY_EVENT, {"key": change.introduces_sha256}, predicate))
         self.declared = self.declared.changed(change.retires, public, receipt.size + 1, compromised_from)
+        if self.trusted is not None:  # who holds the keys trusts what they have just agreed to
+            self.trusted = self.trusted.changed(change.retires, public, receipt.size + 1, compromised_from)
         self._writer, self._changes = writer.with_key(role, key), None
         return receipt
 

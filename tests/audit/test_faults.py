@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from radiomicnet_md_audit import failures, sqlite_store
 from radiomicnet_md_audit.clock import Instant
 from radiomicnet_md_audit.errors import ConfigurationError, ExitCode
-from tests.audit.faults import campaign, strikes, tracer
+from radiomicnet_md_audit.ledger import Ledger
+from tests.audit.faults import campaign, clocks, strikes, tracer
 from tests.audit.faults.homes import Deciding
 from tests.audit.faults.logs import Appending, Creating, answered, judged, typed
 from tests.audit.faults.outcome import LOST, STUCK, UNLOGGED, UNTYPED, UNVERIFIED, Outcome
@@ -186,3 +187,17 @@ def test_locks_that_do_not_work_are_no_damage() -> None:
 def test_a_clock_before_1970_has_no_seconds() -> None:
     assert Instant(datetime(1969, 12, 31, tzinfo=UTC), 0).posix_seconds() == 0
     assert Instant(datetime(1970, 1, 2, tzinfo=UTC), 0).posix_seconds() == 86_400
+
+
+@pytest.mark.verifies("SRS-LOG-008")
+@pytest.mark.parametrize("jump", ["none", "back a day", "forward ten years", "a leap second", "stands still"])
+def test_a_clock_that_was_set_back_is_told_and_is_no_failure(tmp_path: Path, jump: str) -> None:
+    site, (start, by) = Site(tmp_path), clocks.JUMPS[jump]
+    clock = clocks.Clock(start)
+    with Ledger.create(site.url, site.origin, site.engine, site.log, site.anchor, clock=clock) as ledger:
+        site.append(ledger, 2)
+        clock.utc += 2 * by
+        site.append(ledger, 2)
+    report = site.verify()
+    assert report.ok
+    assert ("The clock was set back 1 times, first before entry 3." in report.claims[0].text) is (by < timedelta())
