@@ -243,6 +243,14 @@ def test_what_is_no_file_is_found(tmp_path: Path, name: str, change: str) -> Non
     if name == "manifest.json":  # nothing tells what else should be there
         expected -= {"E-BUNDLE-UNLISTED"}
     assert expected <= codes
+    if change != "a link to its twin" or name == "manifest.json":
+        assert f"The export holds no {name}." in [one.text for one in verify_bundle(folder, POLICY).findings]
+
+
+def test_the_manifest_is_signed_by_the_key_of_the_next_size(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "export", sealed(FILES), FILES)
+    for stop, codes in ((SIZE + 2, []), (SIZE + 1, [(None, "E-LOG-EMPTY"), (None, "E-KEY-UNKNOWN")])):
+        assert found(folder, replace(POLICY, log_keys=((POLICY.log_keys[0][0], Span(1, stop)),))) == codes
 
 
 def test_a_disk_that_fails_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
