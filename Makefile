@@ -6,16 +6,18 @@
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
+#   make faults   kills, failing disks, a killed server and jumping clocks at thousands of points of the audit log, as in
+#                 docs/reference/audit-evidence.md; FAULTS_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
 #   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
 #                 BENCH_FLAGS=--write also writes that page
 #   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
 #   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
-#   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
-#                 MUTATION_FLAGS=--write also writes that page
 #   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
 #   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
 #                 FUZZ_FLAGS=--write also write their parts of that page
+#   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
+#                 MUTATION_FLAGS=--write also writes that page
 #   make docs     the generated pages: SOUP.md, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -30,6 +32,7 @@ BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
+FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
@@ -43,7 +46,8 @@ PEERS := $(VENV)/peers
 MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism bench bench-radiomics bench-networks bench-engine mutation tamper fuzz docs clean
+.PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
+.PHONY: docs clean
 
 setup: $(STAMP)
 
@@ -67,6 +71,9 @@ check: setup
 
 determinism: setup
 	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)
+
+faults: setup
+	@$(BIN)/python -m tests.audit.faults $(FAULTS_FLAGS)
 
 bench: setup
 	@$(BIN)/python benchmarks/run.py

@@ -36,7 +36,6 @@ from radiomicnet_md.faults import note_fault
 from radiomicnet_md.home import Home
 from radiomicnet_md.image import Identity, Image, array_bytes
 from radiomicnet_md.intent import Intent
-from radiomicnet_md_audit.errors import RecordError
 
 if TYPE_CHECKING:
     from radiomicnet_md.decision import Decision
@@ -182,17 +181,6 @@ def retested(desk: Desk) -> Desk:
     return replace(desk, state=after(desk.state, Event.ANSWERS_HELD))
 
 
-def is_recorded(ledger: Ledger, record_id: str) -> bool:
-    """Whether the log holds this record; raises whatever keeps it from saying so."""
-    try:
-        ledger.find(record_id)
-    except RecordError as problem:
-        if problem.code != "E-RECORD-UNKNOWN":
-            raise
-        return False
-    return True
-
-
 def judged(case: Case, image: Image, engine: Engine) -> tuple[Case, Exception | None]:
     """Admit, decide and screen an image: the case as far as it got, and what stopped it.
 
@@ -298,7 +286,7 @@ def _as_the_log_says(staged: shelf.Staged, ledger: Ledger) -> None:
     Raises nothing: the failure under way is the one to tell, and the next opening settles what is left.
     """
     try:
-        recorded = is_recorded(ledger, staged.record_id)
+        recorded = ledger.holds(staged.record_id)
     except Exception:  # noqa: BLE001 -- whatever it is, nobody knows whether the record stands
         staged.leave()
         return

@@ -100,8 +100,11 @@ def make_next(folder: Path, name: str, passphrase: bytes, origin: str) -> sign.S
 
 
 def waiting(folder: Path) -> list[str]:
-    """The names of the keys that a next one was made for, and no more is known of."""
-    return sorted({path.name.partition(".")[0] for path in folder.glob(f"*{_NEXT}.*")})
+    """The names of the keys that a next one was made for, and no more is known of; ``E-KEY-READ`` where it fails."""
+    try:
+        return sorted({path.name.partition(".")[0] for path in folder.glob(f"*{_NEXT}.*")})
+    except OSError as error:
+        raise _unreadable(error) from None
 
 
 def settle(folder: Path, passphrase: bytes, in_force: Collection[str]) -> None:
@@ -174,11 +177,15 @@ def _read(place: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigurationError(
-            "E-KEY-READ",
-            f"A key file cannot be read ({error.strerror}).",
-            remedy="Check that the home is complete and that this user may read its keys.",
-        ) from None
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        "E-KEY-READ",
+        f"A key file cannot be read ({error.strerror}).",
+        remedy="Check that the home is complete and that this user may read its keys.",
+    )
 
 
 @contextmanager

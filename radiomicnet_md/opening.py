@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from radiomicnet_md import shelf
 from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
-from radiomicnet_md.desk import Desk, is_recorded
+from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine import installation, record
 from radiomicnet_md.engine.record import Maker
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
@@ -41,14 +41,14 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     """The desk of a home, ready or barred, for as long as it is needed.
 
     Raises :class:`ConfigurationError` when home, keys or log cannot be used, and whatever keeps the log from
-    saying which of the attempts that a crash left behind it holds, or from recording the others. An erasure that a
-    crash interrupted is finished.
+    saying which of the attempts that a crash left behind it holds, or from recording the others. An erasure that
+    a crash interrupted is finished.
     """
     home = open_home(settings.home)
     use_private_cache()
     passphrase = home.passphrase()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
-        shelf.settle(home.folder, _finishing(settings, home, ledger))
+        _settle(settings, home, ledger)
         erasure.finish(home, ledger)
         yield _desk(settings, home, ledger, home.vault_key(passphrase))
 
@@ -68,7 +68,7 @@ def open_keeper(settings: Settings) -> Iterator[Keeper]:
             ledger,
             home.vault_key(passphrase),
             settings.account,
-            partial(shelf.settle, home.folder, _finishing(settings, home, ledger)),
+            partial(_settle, settings, home, ledger),
         )
 
 
@@ -87,14 +87,14 @@ def refusal(settings: Settings) -> Problem | None:
     return engine if isinstance(engine, Problem) else None
 
 
-def _finishing(settings: Settings, home: Home, ledger: Ledger) -> Callable[[str, bytes], bool]:
-    """What settles an attempt that a crash left behind; see :func:`shelf.settle`."""
-    return partial(_finished, ledger, partial(maker, settings, home, None))
+def _settle(settings: Settings, home: Home, ledger: Ledger) -> None:
+    """Finish, or record as interrupted, what processes that are gone have begun."""
+    shelf.settle(home.folder, partial(_finished, ledger, partial(maker, settings, home, None)))
 
 
 def _finished(ledger: Ledger, made: Callable[[], Maker], record_id: str, intent: bytes) -> bool:
     """Whether the log holds an attempt's own record; where it holds none, it takes the one of an interruption."""
-    if not is_recorded(ledger, record_id):
+    if not ledger.holds(record_id):
         ledger.append(record.statement(interrupted(record_id, intent, made())))
         return False
     # An opening may have been killed too, between its record of the interruption and the removal.

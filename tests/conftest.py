@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,8 @@ ROOT = Path(__file__).resolve().parents[1]
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
-# Where a part is found, or None. Names as in RADIOMICNET_MD_REQUIRE; .ci/run requires all but `data`.
+# Where a part is found, or None. Names as in RADIOMICNET_MD_REQUIRE; .ci/run requires all but `data`, and
+# `unshare`, which a container may not be allowed.
 _PARTS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: shutil.which("chromium"),
     "data": lambda: os.environ.get("RADIOMICNET_MD_DATA") or None,
@@ -54,11 +56,20 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "rfc3161-client": lambda: _package("rfc3161_client"),
     "softhsm": lambda: max(map(str, Path("/usr/lib").glob("softhsm/libsofthsm2.so")), default=None),
     "strace": lambda: shutil.which("strace"),
+    "unshare": lambda: _mounting(shutil.which("unshare")),
 }
 
 
 def _folder(path: str) -> str | None:
     return path if Path(path).is_dir() else None
+
+
+def _mounting(unshare: str | None) -> str | None:
+    """Where ``unshare`` lies, if this machine lets it mount a small disk of its own."""
+    if unshare is None:
+        return None
+    mount = [unshare, "-rm", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"]
+    return unshare if subprocess.run(mount, capture_output=True, check=False).returncode == 0 else None
 
 
 def _package(name: str) -> str | None:

@@ -150,15 +150,15 @@ class AnchorFile:
     def _locked(self, access: int = os.O_RDWR | os.O_APPEND) -> Iterator[int]:
         try:
             handle = os.open(self.path, access)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield handle
+            finally:
+                os.close(handle)  # a network file system may tell only here that it could not write
         except FileNotFoundError:
             raise _missing() from None
         except OSError as error:
             raise _unwritable(error) from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield handle
-        finally:
-            os.close(handle)
 
 
 def _tail(handle: int) -> tuple[Anchored | None, bytes]:
@@ -172,12 +172,9 @@ def _tail(handle: int) -> tuple[Anchored | None, bytes]:
 
 
 def _write_all(handle: int, data: bytes) -> None:
-    try:
-        while data:
-            data = data[os.write(handle, data) :]
-        os.fsync(handle)
-    except OSError as error:
-        raise _unwritable(error) from None
+    while data:
+        data = data[os.write(handle, data) :]
+    os.fsync(handle)
 
 
 def _unwritable(error: OSError) -> ConfigurationError:

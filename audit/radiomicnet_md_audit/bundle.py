@@ -168,7 +168,7 @@ class _Bundle:
         if self.files.count:
             complete = Claim(COMPLETE, ok=False, text=f"{self.files.count} findings in the export's files.")
         claims = (*claims, complete, *self.evidence.claims(self.walk.tree.size, self.exported))
-        findings = (*self.walk.findings(), *self.files.kept, *self.evidence.findings())
+        findings = self.walk.findings(self.files, *self.evidence.findings())
         return Report(self.walk.tree.size, self.walk.tree.root().hex(), claims, findings)
 
     def _manifest(self) -> Manifest:

@@ -20,8 +20,20 @@ class Instant:
         return self.utc.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def posix_seconds(self) -> int:
-        """Return the whole seconds since 1970-01-01 UTC."""
-        return int(self.utc.timestamp())
+        """Return the whole seconds since 1970-01-01 UTC; 0 for a clock that stands before it."""
+        return max(0, int(self.utc.timestamp()))
+
+
+def was_set_back(before: tuple[str, int], after: tuple[str, int]) -> bool:
+    """Say whether UTC was set back between two records of one machine, each given by ``time_utc`` and ``monotonic_ns``.
+
+    Where the machine was not started anew in between, that shows even when less was taken away than had passed; a
+    second is allowed for the two clocks being read one after the other. A forward jump cannot be told from a sleep.
+    """
+    if after[1] < before[1]:
+        return after[0] < before[0]
+    passed = datetime.fromisoformat(after[0]) - datetime.fromisoformat(before[0])
+    return passed.total_seconds() < (after[1] - before[1]) / 1e9 - 1
 
 
 def now() -> Instant:

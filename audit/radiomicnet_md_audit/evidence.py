@@ -27,7 +27,7 @@ from radiomicnet_md_audit.cosignature import cosigned_at
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.testimony import Stamping, Vouched
-from radiomicnet_md_audit.verify import Claim, Finding, Findings
+from radiomicnet_md_audit.verify import Claim, Findings
 
 WITNESSED = "seen by a witness"
 STAMPED = "time-stamped"
@@ -147,9 +147,9 @@ class Evidence:
         self._at.clear()
         return self._witnessed.claim(size), self._stamped.claim(size)
 
-    def findings(self) -> tuple[Finding, ...]:
-        """Return what was found, as much as a list of findings keeps."""
-        return (*self._witnessed.findings.kept, *self._stamped.findings.kept)
+    def findings(self) -> tuple[Findings, ...]:
+        """Return the lists of what was found."""
+        return self._witnessed.findings, self._stamped.findings
 
     def _judged(self, one: Vouched, policy: Policy) -> list[_Said]:
         """Return what a line says, verified; raise :class:`IntegrityError` where it does not verify."""

@@ -210,6 +210,8 @@ class Ledger:
         predicate = change.predicate(self.origin, identity, writer.key(role), key)
         receipt = self.append(statement.build(statement.KEY_EVENT, {"key": change.introduces_sha256}, predicate))
         self.declared = self.declared.changed(change.retires, public, receipt.size + 1, compromised_from)
+        if self.trusted is not None:  # who holds the keys trusts what they have just agreed to
+            self.trusted = self.trusted.changed(change.retires, public, receipt.size + 1, compromised_from)
         self._writer, self._changes = writer.with_key(role, key), None
         return receipt
 
@@ -243,6 +245,14 @@ class Ledger:
         if not rows:
             ask_again("E-RECORD-UNKNOWN", "No record of this log has an id that begins like this.")
         return Entry(rows[0].index, rows[0].envelope)
+
+    def holds(self, record_id: str) -> bool:
+        """Say whether a record is in the log; for who has its keys, and was not told what became of an append.
+
+        Asked in a writer's turn, when no append is under way: a server may go on with a commit whose client is gone.
+        """
+        with self.store.write() as transaction:
+            return any(row.record_id == record_id for row in transaction.by_record(record_id))
 
     def find_request(self, request_id: str) -> Entry | None:
         """Return the record that ended a request, if one did."""

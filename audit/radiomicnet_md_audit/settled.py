@@ -99,6 +99,8 @@ def _noted(path: Path) -> Settled | IntegrityError | None:
         document = canonical.loads(data)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise _unreadable(error) from None
     except IntegrityError as error:
         return error
     match document:
@@ -110,9 +112,20 @@ def _noted(path: Path) -> Settled | IntegrityError | None:
 
 
 def _digest(path: Path, size: int) -> Settled:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return Settled(file.tell(), sha256, size)
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return Settled(file.tell(), sha256, size)
+    except OSError as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        "E-SETTLED-READ",
+        f"The log's database file, or the note of its digest, cannot be read ({error.strerror}).",
+        remedy="Check the disk and the permissions of the home.",
+    )
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from radiomicnet_md_audit import upgrading
 from radiomicnet_md_audit.errors import ConfigurationError
-from radiomicnet_md_audit.failures import problem
+from radiomicnet_md_audit.failures import busy, problem
 from radiomicnet_md_audit.schema import APPLICATION_ID, SCHEMA_VERSION, STEPS, TABLES, statements
 from radiomicnet_md_audit.store import WAIT_MS, Store, Transaction, database_path
 
@@ -76,6 +76,7 @@ class SQLiteStore(Store):
     """A log's database file."""
 
     path: Path
+    _in_doubt = False  # whether a commit failed of which the write-ahead log may hold every byte
 
     @classmethod
     @contextmanager
@@ -87,7 +88,7 @@ class SQLiteStore(Store):
             engine = _engine(path, guarded=False)
             try:
                 with engine.connect() as connection:
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                    _ask_for_wal(connection)
                     with _transaction(connection, "BEGIN IMMEDIATE"):
                         if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
                             raise ConfigurationError(
@@ -121,14 +122,34 @@ class SQLiteStore(Store):
     @contextmanager
     def read(self) -> Iterator[SQLiteTransaction]:
         """Yield one consistent view of the log."""
-        with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN"):
+        with self._begun("BEGIN") as connection:
             yield SQLiteTransaction(connection, _version(connection))
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """Yield the only writer there is; what it added is durable when the block is left without an error."""
-        with _translated(), self._engine.connect() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
-            yield SQLiteTransaction(connection, _version(connection))
+        begun = False
+        try:
+            with self._begun("BEGIN IMMEDIATE") as connection:
+                begun = True
+                yield SQLiteTransaction(connection, _version(connection))
+        except ConfigurationError as failure:
+            self._in_doubt = begun and isinstance(failure.__cause__, sa.exc.DBAPIError)
+            raise
+
+    @contextmanager
+    def _begun(self, begin: str) -> Iterator[sa.Connection]:
+        """Yield a connection in a transaction, after making sure of what became of a commit that failed.
+
+        A commit that the disk took and could not sync is not in the log, until a crash lets recovery take it up. It is
+        voided before anybody is told that the log does not hold it.
+        """
+        if self._in_doubt:
+            if not self.fold_wal():
+                raise busy()
+            self._in_doubt = False
+        with _translated(), self._engine.connect() as connection, _transaction(connection, begin):
+            yield connection
 
     @property
     def version(self) -> int:
@@ -176,6 +197,16 @@ def _connect(path: Path, *, guarded: bool) -> sqlite3.Connection:
     if guarded:
         connection.set_authorizer(_authorize)
     return connection
+
+
+def _ask_for_wal(connection: sa.Connection) -> None:
+    """Switch a new file to a write-ahead log; a failure shows only when the answer is read, or is another mode."""
+    if connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar() != "wal":
+        raise ConfigurationError(
+            "E-STORE-WAL",
+            "The disk does not take a log with write-ahead logging.",
+            remedy="Check the disk and its free space, and keep the log on a local one. Nothing was made.",
+        )
 
 
 def _at_rest(path: Path) -> bool:

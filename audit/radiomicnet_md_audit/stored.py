@@ -67,7 +67,7 @@ def verify_ledger(
     if database.count and consistent.ok:
         consistent = Claim(consistent.name, ok=False, text="The database does not hold what its entries say.")
     claims = (consistent, *others, as_closed, *evidence.claims(walk.tree.size))
-    findings = (*walk.findings(), *database.kept, *file.kept, *evidence.findings())
+    findings = walk.findings(database, file, *evidence.findings())
     return Report(walk.tree.size, walk.tree.root().hex(), claims, findings)
 
 

@@ -25,7 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from radiomicnet_md_audit import dsse, keychange, merkle, statement
+from radiomicnet_md_audit import clock, dsse, keychange, merkle, statement
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorText, parse_line
 from radiomicnet_md_audit.checkpoint import Checkpoint
@@ -152,6 +152,8 @@ class Walk:
         self._records: set[int] = set()
         self._requests: set[bytes] = set()
         self._counters: dict[str, int] = {}
+        self._moments: dict[str, tuple[str, int]] = {}
+        self._set_back: tuple[int, int] | None = None  # how often the clock was, and first before which entry
         self._last: Task | None = None
 
     def feed(self, envelope: bytes, note: str) -> tuple[Statement | None, list[merkle.Node]]:
@@ -199,9 +201,9 @@ class Walk:
             unchecked[-1] = self._trust_claim()
         return (self._structure_claim(), *unchecked)
 
-    def findings(self) -> tuple[Finding, ...]:
-        """Return everything found, up to the limit."""
-        lists = (self.consistency, self.anchoring, self.trust)
+    def findings(self, *others: Findings) -> tuple[Finding, ...]:
+        """Return everything found here and in others' lists, each up to the limit."""
+        lists = (self.consistency, self.anchoring, self.trust, *others)
         kept = [finding for one in lists for finding in one.kept]
         hidden = sum(one.count for one in lists) - len(kept)
         if hidden:
@@ -270,6 +272,11 @@ class Walk:
         if said.log.counter != self._counters.get(said.log.producer, 0):
             self.consistency.add(index, "E-COUNTER", "The producer's counter has a gap or a repetition.")
         self._counters[said.log.producer] = said.log.counter + 1
+        moment = (said.log.time_utc, said.log.monotonic_ns)
+        if clock.was_set_back(self._moments.get(said.log.producer, moment), moment):
+            times, first = self._set_back or (0, index)
+            self._set_back = (times + 1, first)
+        self._moments[said.log.producer] = moment
         record = statement.number(said.record_id)
         if record in self._records:
             self.consistency.add(index, "E-RECORD-REPEATED", "The record's id was used before: a replayed record.")
@@ -323,6 +330,8 @@ class Walk:
         if self.consistency.count:
             return Claim(CONSISTENT, ok=False, text=f"{self.consistency.count} findings in {self.tree.size} entries.")
         text = f"{self.tree.size} entries, their signatures, counters, tree and checkpoints follow from each other."
+        if self._set_back:  # no failure: the order of records is that of their index, whatever a clock says
+            text += f" The clock was set back {self._set_back[0]} times, first before entry {self._set_back[1]}."
         return Claim(CONSISTENT, ok=True, text=text)
 
     def _anchor_claim(self) -> Claim:

@@ -71,7 +71,7 @@ def run(call: Call) -> int:
 
 def _list(call: Call) -> int:
     with _reading(call) as (home, ledger):
-        return listing.show(call, home, ledger)
+        return listing.show(call, ledger, erase.chosen(call, home, ledger))
 
 
 def _show(call: Call) -> int:

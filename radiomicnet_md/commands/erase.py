@@ -105,7 +105,7 @@ def subjects(call: Call, keeper: Keeper) -> list[Subject]:
     return people.of_patient(keeper, given.patient_id, given.issuer)
 
 
-def chosen(call: Call, home: Home, ledger: Ledger) -> frozenset[str] | None:
+def chosen(call: Call, home: Home, ledger: Ledger) -> set[str] | None:
     """The records that are proven to be about the patient who was named; None where nobody was."""
     _issuer_with_patient(call)
     if call.given.patient_id is None:
@@ -115,7 +115,7 @@ def chosen(call: Call, home: Home, ledger: Ledger) -> frozenset[str] | None:
     vault_key = home.vault_key(home.passphrase())
     keeper = people.Keeper(home, ledger, vault_key, call.settings().account, lambda: None)
     found = people.of_patient(keeper, call.given.patient_id, call.given.issuer)
-    return frozenset(record_id for subject in found for record_id in people.opened(keeper, subject))
+    return {record_id for subject in found for record_id in people.opened(keeper, subject)}
 
 
 def _issuer_with_patient(call: Call) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from radiomicnet_md.commands.call import Call
 from radiomicnet_md.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from radiomicnet_md.home import Home
+    from radiomicnet_md.privacy.history import Past
     from radiomicnet_md_audit.ledger import Ledger
     from radiomicnet_md_audit.statement import Statement
 
@@ -49,16 +49,16 @@ class Filter:
     state: str | None
     release: tuple[str, str | None] | None  # id, version
     all_kinds: bool
-    records: frozenset[str] | None = None  # ids, where a patient was named
+    records: set[str] | None  # ids, those of a patient
 
     def takes(self, record: Statement) -> bool:
         """Whether this record is to be shown."""
         from radiomicnet_md_audit.statement import DECISION
 
         predicate = record.predicate
-        if record.predicate_type != DECISION and not self.all_kinds:
-            return False
         if self.records is not None and record.record_id not in self.records:
+            return False
+        if record.predicate_type != DECISION and not self.all_kinds:
             return False
         if self.state is not None and predicate.get("state") != self.state:
             return False
@@ -86,22 +86,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--site", metavar="ORIGIN", help="refuse any log but this site's (its origin, as --json shows it)"
     )
-    parser.add_argument("--last", metavar="N", type=_count, help="the newest N of them")
     erase.patient(parser)
+    parser.add_argument("--last", metavar="N", type=_count, help="the newest N of them")
 
 
-def show(call: Call, home: Home, ledger: Ledger) -> int:
-    """List what the filters leave; raises :class:`UsageError` for a filter that makes no sense here."""
+def show(call: Call, ledger: Ledger, records: set[str] | None) -> int:
+    """List what the filters leave, of ``records`` where these are given (a patient's).
+
+    Raises :class:`UsageError` for a filter that makes no sense here.
+    """
     from radiomicnet_md.privacy.history import erased
 
-    wanted = replace(_filter(call.given), records=erase.chosen(call, home, ledger))
+    wanted, past = _filter(call.given, records), erased(ledger)
     if call.given.site not in (None, ledger.origin):
         raise UsageError(
             "E-LIST-SITE",
             f"This log is of {ledger.origin}, not of {call.given.site}.",
             remedy="Name the site's own home with --home, or its log with --audit-db.",
         )
-    past = {of: record.record_id for of, record in erased(ledger).items()}
     shown = 0
     for index, record in _chosen(ledger, wanted, call.given.last):
         _line(call, index, record, past.get(record.record_id))
@@ -121,7 +123,7 @@ def _chosen(ledger: Ledger, wanted: Filter, last: int | None) -> Iterator[tuple[
     yield from reversed(list(islice((one for one in records if wanted.takes(one[1])), last)))
 
 
-def _line(call: Call, index: int, record: Statement, gone: str | None) -> None:
+def _line(call: Call, index: int, record: Statement, past: Past | None) -> None:
     predicate, time = record.predicate, record.log.time_utc
     kind = record.predicate_type.split(":")[-2]
     release = _part(predicate, "release")
@@ -135,11 +137,13 @@ def _line(call: Call, index: int, record: Statement, gone: str | None) -> None:
         "release": f"{release['id']}@{release['version']}" if release else None,
         "input_sha256": _part(predicate, "input").get("file_sha256"),
         "mask_sha256": _part(predicate, "outputs").get("mask_sha256"),
-        "erased": gone,  # the id of the record that tells of it
+        "erased": past and past.record_id,
     }
-    said = _part(predicate, "reason").get("code") or predicate.get("verdict") or ""
-    state = f"{line['state'] or kind:<8}  {'erased  ' if gone else ''}{said}"
-    call.console.emit(line, f"{index:>5}  {time[:19]}Z  {record.record_id}  {state}".rstrip())
+    gone = "erased  " if past else ""
+    said = f"{gone}{_part(predicate, 'reason').get('code') or predicate.get('verdict') or ''}"
+    call.console.emit(
+        line, f"{index:>5}  {time[:19]}Z  {record.record_id}  {line['state'] or kind:<8}  {said}".rstrip()
+    )
 
 
 def _part(predicate: dict[str, object], name: str) -> dict[str, object]:
@@ -147,7 +151,7 @@ def _part(predicate: dict[str, object], name: str) -> dict[str, object]:
     return part if isinstance(part, dict) else {}
 
 
-def _filter(given: argparse.Namespace) -> Filter:
+def _filter(given: argparse.Namespace, records: set[str] | None) -> Filter:
     since = None if given.since is None else _span(given.since)[0]
     until = None if given.until is None else _span(given.until)[1]
     if since is not None and until is not None and since >= until:
@@ -155,7 +159,7 @@ def _filter(given: argparse.Namespace) -> Filter:
             "E-LIST-TIME", "The time after --until is before the one after --since.", remedy="Exchange the two."
         )
     identity, _, version = (given.by_release or "").partition("@")
-    return Filter(since, until, given.state, (identity, version or None) if identity else None, given.all)
+    return Filter(since, until, given.state, (identity, version or None) if identity else None, given.all, records)
 
 
 def _span(text: str) -> tuple[datetime, datetime]:

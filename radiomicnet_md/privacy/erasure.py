@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiomicnet_md import shelf, vault
-from radiomicnet_md.desk import is_recorded, new_id
 from radiomicnet_md.errors import IntegrityError, UsageError
 from radiomicnet_md.home import Home
+from radiomicnet_md.intent import new_id
 from radiomicnet_md.privacy import holds, people
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md.privacy.people import Keeper
@@ -160,7 +160,7 @@ def _finish(home: Path, ledger: Ledger) -> None:
     except IntegrityError:  # cut short by a crash, so that no record was written after it
         mark = {}
     match mark:
-        case {"erasure": str(erasure), "folder": str() | None as folder} if is_recorded(ledger, erasure):
+        case {"erasure": str(erasure), "folder": str() | None as folder} if ledger.holds(erasure):
             said = ledger.read(ledger.find(erasure))
             removed = set(_texts(said.predicate, "removed"))
             namers = _Namers(ledger, removed)  # a process that was open all the time may have decided since
@@ -214,7 +214,7 @@ def _named_by(keeper: Keeper, records: Iterable[str]) -> dict[str, set[str]]:
     """By record, the digests it names whose files are here; a record that the log does not hold names none."""
     return {
         record_id: people.artefacts(keeper, keeper.ledger.read(keeper.ledger.find(record_id)).predicate)
-        if is_recorded(keeper.ledger, record_id)
+        if keeper.ledger.holds(record_id)
         else set()
         for record_id in records
     }

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,17 @@ class Cluster:
         command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data"), *settings]
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_user())
+        self.wait()
+
+    def recover(self) -> None:
+        """Return when the server answers again, after whatever happened to it."""
+        if self._server.poll() is None:
+            self.wait()
+        else:
+            self.start()
+
+    def wait(self) -> None:
+        """Return when the server answers."""
         for _ in range(300):
             with suppress(psycopg.OperationalError):
                 self.administrate("SELECT 1")
@@ -76,10 +88,14 @@ class Cluster:
         while not all(map(_ended, children)):
             time.sleep(0.01)
 
-    def remove(self) -> None:
-        """Stop the server and remove its files."""
+    def abort(self) -> None:
+        """Have the server stop at once and leave everything to its recovery ("immediate shutdown")."""
         self._server.send_signal(signal.SIGQUIT)
         self._server.wait(60)
+
+    def remove(self) -> None:
+        """Stop the server and remove its files."""
+        self.abort()
         shutil.rmtree(self.folder)
 
     def administrate(self, *sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
@@ -167,7 +183,8 @@ class ServerSite(Site):
 class Proxy:
     """Stands between a client and the server, and cuts the line where it is told to.
 
-    After :meth:`arm` with ``n``, the ``n``-th message that comes along from either side is lost with the connection.
+    After :meth:`arm` with ``n``, the ``n``-th message that comes along from either side is lost with the connection, or
+    half of it, and something may be done at that moment.
     """
 
     def __init__(self, port: int) -> None:
@@ -175,16 +192,25 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._left: int | None = None
+        self._act: Callable[[], None] | None = None
+        self._torn = False
+        self._clients: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def arm(self, messages: int) -> None:
-        """Let so many messages pass, then cut once."""
-        self._left = messages
+    def arm(self, messages: int, act: Callable[[], None] | None = None, *, torn: bool = False) -> None:
+        """Let so many messages pass, then cut once: after ``act``, and after half a message where ``torn``."""
+        self._left, self._act, self._torn = messages, act, torn
 
     def disarm(self) -> bool:
         """Cut no more; return whether the line was cut since it was armed."""
         cut, self._left = self._left is None, None
         return cut
+
+    def cut(self) -> None:
+        """Cut every connection now; the server goes on with what it was told."""
+        for client in self._clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Take no more connections."""
@@ -195,16 +221,21 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._clients.append(client)
                 threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
     def _forward(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._port)) as server, suppress(OSError):
+        with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._port)) as server:
             other = {client: server, server: client}
             while True:
                 for source in select.select([client, server], [], [])[0]:
                     data = source.recv(1 << 16)
                     if self._left == 0:
                         self._left = None
+                        if self._torn:
+                            other[source].sendall(data[: len(data) // 2])
+                        if self._act is not None:
+                            self._act()
                         return
                     if not data:
                         return

@@ -95,6 +95,13 @@ def test_the_old_key_writes_no_more(site: Site) -> None:
     assert caught.value.code == "E-KEY-FOREIGN"
 
 
+def test_the_ledger_that_changed_a_key_reads_on_with_its_policy(site: Site) -> None:
+    with site.open() as ledger:
+        ledger.change_key(Role.ENGINE, _key(Role.ENGINE, 31))
+        site.append(ledger)
+        assert [ledger.read(entry).log.counter for entry in ledger.entries(3)] == [3, 0]
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_a_writer_that_missed_the_change_is_refused(site: Site, role: Role) -> None:
     with site.open() as late, site.open() as ledger:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from radiomicnet_md_audit import postgresql_failures, postgresql_store, proof, sign
+from radiomicnet_md_audit import postgresql_failures, postgresql_store, proof, sign, statement
 from radiomicnet_md_audit.errors import ConfigurationError, ExitCode, Problem
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.merkle import Node
@@ -187,6 +189,44 @@ def test_a_connection_cut_at_any_message_leaves_a_whole_record_or_none(server_si
     assert "in doubt, and kept" in outcomes
     with server_site.read() as ledger:
         assert_one_history(ledger, server_site)
+
+
+@pytest.mark.verifies("SRS-REC-001")
+def test_a_commit_whose_client_is_gone_is_waited_for(
+    cluster: Cluster, server_site: ServerSite, require: Callable[[str], Path]
+) -> None:
+    """Nobody says that the log does not hold a record while the server is still making it durable."""
+    proxy = Proxy(server_site.port)
+    site = ServerSite(server_site.folder, count=100, port=proxy.port, name=server_site.name)
+
+    def cut_in_the_commit() -> None:
+        doing = f"SELECT state, query FROM pg_stat_activity WHERE pid = {backend}"  # noqa: S608 -- a number
+        while cluster.administrate(doing) != [("active", "COMMIT")]:
+            time.sleep(0.01)
+        proxy.cut()
+
+    with site.open() as ledger:
+        ((backend,),) = cluster.administrate(
+            f"SELECT pid FROM pg_stat_activity WHERE datname = '{site.name}' AND usename = 'device'"  # noqa: S608 -- our own names
+        )
+        slow = ("-e", "trace=fdatasync", "-e", "inject=fdatasync:delay_enter=3s", "-p", str(backend))
+        with subprocess.Popen([require("strace"), *slow], stderr=subprocess.PIPE, text=True) as tracer:
+            assert tracer.stderr is not None
+            assert "attached" in tracer.stderr.readline()
+            draft, cut = site.draft(), threading.Thread(target=cut_in_the_commit)
+            cut.start()
+            with pytest.raises(ConfigurationError) as caught:
+                ledger.append(draft)
+            assert caught.value.code == "E-STORE-LOST"
+            cut.join()
+            identity = statement.check_draft(draft)
+            assert ledger.holds(identity)
+            tracer.send_signal(signal.SIGINT)
+            tracer.communicate(timeout=30)
+        assert not ledger.holds(identity[:-1])
+        assert not ledger.holds("z" * 26)
+    proxy.close()
+    assert server_site.verify().findings == ()
 
 
 def test_a_session_that_the_server_ends_leaves_nothing_half_written(cluster: Cluster, server_site: ServerSite) -> None:

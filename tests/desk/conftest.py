@@ -12,7 +12,7 @@ import pytest
 from radiomicnet_md import home as homes
 from radiomicnet_md import shelf
 from radiomicnet_md.delivery import Target
-from radiomicnet_md.desk import Answer, Desk, is_recorded, segment_file
+from radiomicnet_md.desk import Answer, Desk, segment_file
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.review import pictures
 from tests import desks, patients
@@ -68,7 +68,7 @@ def case(desk: Desk, tmp_path: Path, out: Path) -> patients.Case:
 @pytest.fixture
 def keeper(desk: Desk) -> Keeper:
     def settle() -> None:
-        shelf.settle(desk.home.folder, lambda record_id: is_recorded(desk.ledger, record_id))
+        shelf.settle(desk.home.folder, lambda record_id, _: desk.ledger.holds(record_id))
 
     return Keeper(desk.home, desk.ledger, desk.vault_key, "uid:0", settle)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from radiomicnet_md import desk as desks_
 from radiomicnet_md import home as homes
 from radiomicnet_md import shelf
 from radiomicnet_md.config import Settings
@@ -101,12 +100,12 @@ def test_what_cannot_be_settled_after_a_failure_waits_for_the_next_opening(
 
     (path,) = desks.write_images(tmp_path / "in", "scan.png")
     with monkeypatch.context() as patched:
-        patched.setattr(*{"log": (Ledger, "find", stopped), "shelf": (shelf, "publish", stopped)}[obstacle])
+        patched.setattr(*{"log": (Ledger, "holds", stopped), "shelf": (shelf, "publish", stopped)}[obstacle])
         with pytest.raises(ConfigurationError):
             segment_file(path, desk, Target(out, "scan"))
     (record,) = predicates(desk)
     assert [folder.name for folder in (desk.home.folder / "staging").iterdir()] == [record["record_id"]]
-    shelf.settle(desk.home.folder, lambda record_id, _: desks_.is_recorded(desk.ledger, record_id))
+    shelf.settle(desk.home.folder, lambda record_id, _: desk.ledger.holds(record_id))
     assert shelf.fetch(desk.home.folder, record["outputs"]["mask_sha256"]) is not None
     assert not list((desk.home.folder / "staging").iterdir())
 
@@ -130,7 +129,7 @@ def test_a_log_that_does_not_say_what_it_holds_stops_the_opening(
     left = shelf.stage(home.folder, "0" * 26, b"intent")
     left.keep(b"mask")
     os.close(left.lock)
-    monkeypatch.setattr(Ledger, "find", fails)
+    monkeypatch.setattr(Ledger, "holds", fails)
     with pytest.raises(type(problem)) as caught, open_desk(Settings(home=home.folder)):
         pass
     assert caught.value is problem

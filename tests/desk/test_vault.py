@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 def put(folder: Path, record_id: str, values: dict[str, str]) -> Subject:
     """Shut a record's values into the vault, by way of the shelf."""
-    staged = shelf.stage(folder, record_id)
+    staged = shelf.stage(folder, record_id, b"")
     staged.keep_identity(SALT, values, KEY)
     staged.publish()
     return vault.subject_of(folder, record_id, KEY)
@@ -111,7 +111,7 @@ def test_names_of_folders_tell_nothing_and_differ_from_home_to_home(folder: Path
         (elsewhere / name).mkdir(parents=True)
     names = set()
     for key in (KEY, KEY[::-1]):
-        staged = shelf.stage(elsewhere, IDS[len(names)])
+        staged = shelf.stage(elsewhere, IDS[len(names)], b"")
         staged.keep_identity(SALT, QUILL, key)
         staged.publish()
         names = {path.name for path in (elsewhere / "vault" / "subjects").iterdir()}
@@ -167,7 +167,7 @@ def test_nothing_is_destroyed_while_a_case_is_put_away_nor_the_other_way_round(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vault, "WAIT_S", 0.05)
-    staged = shelf.stage(folder, IDS[0])
+    staged = shelf.stage(folder, IDS[0], b"")
     with vault.alone(folder):
         pass  # a case that is being decided is in nobody's way
     staged.keep(b"mask")
@@ -178,7 +178,7 @@ def test_nothing_is_destroyed_while_a_case_is_put_away_nor_the_other_way_round(
     order: list[str] = []
 
     def case() -> None:
-        staged = shelf.stage(folder, IDS[1])
+        staged = shelf.stage(folder, IDS[1], b"")
         staged.keep(b"mask")
         staged.discard()
         order.append("case")
@@ -237,10 +237,10 @@ def test_blobs_without_their_key_are_a_problem_and_no_traceback(folder: Path) ->
 @pytest.mark.verifies("SRS-PRV-008")
 def test_a_salt_of_an_earlier_version_is_read_where_it_lies_and_where_it_was_staged(folder: Path) -> None:
     vault.place(folder, None, IDS[0]).write_bytes(seal.close(KEY, SALT, IDS[0].encode()))
-    staged = shelf.stage(folder, IDS[1])
+    staged = shelf.stage(folder, IDS[1], b"")
     write_private(staged.folder / "salt", seal.close(KEY, SALT, IDS[1].encode()))
     os.close(staged.lock)
-    shelf.settle(folder, lambda _: True)
+    shelf.settle(folder, lambda *_: True)
     (folder / "vault" / "key").write_bytes(b"")
     assert vault.alone_standing(folder) == [IDS[0], IDS[1]]
     for record_id in IDS[:2]:

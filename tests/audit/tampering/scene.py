@@ -233,7 +233,7 @@ class Template:
         place.parent.mkdir()
         place.write_bytes(MASK)
         if scene.audit("export", str(scene.export)).exit:
-            raise RuntimeError(scene.audit("verify"))
+            raise RuntimeError(scene.audit("export", str(scene.export)))
         scene.policy.parent.mkdir()
         shutil.copy(scene.home / "policy.json", scene.policy)
         shutil.copy(scene.anchor, scene.kept)
