@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import stat
 from collections.abc import Iterator
@@ -106,6 +107,7 @@ class TestFile:
             assert file.path.read_bytes() == b"".join(LOG[n].line() for n in range(1, size + 1))
         file.catch_up(3, LOG.get)  # another writer went on already
         assert file.read()[:] == WHOLE
+        assert isinstance(file.read(), mmap.mmap)
         assert file.path.read_bytes() == WHOLE
 
     @pytest.mark.parametrize("cut", [1, 20, 400, len(WHOLE) - 1])

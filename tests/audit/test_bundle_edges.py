@@ -11,66 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md_audit import bundle, canonical, checkpoint, dsse, merkle, proof, sign
-from radiomicnet_md_audit.bundle import COMPLETE, BundleError, Listed, Manifest, verify_bundle
+from radiomicnet_md_audit import bundle, canonical, checkpoint, dsse, proof, sign
+from radiomicnet_md_audit.bundle import COMPLETE, BundleError, verify_bundle
 from radiomicnet_md_audit.checkpoint import LogKeys
 from radiomicnet_md_audit.errors import ExitCode, IntegrityError
 from radiomicnet_md_audit.policy import Policy, Span
-from radiomicnet_md_audit.proof import Inclusion
 from radiomicnet_md_audit.verify import STRUCTURE
+from tests.audit.small_exports import (
+    ARTEFACT,
+    CREATED,
+    FILES,
+    HONEST_MANIFEST,
+    MASK,
+    PEM,
+    SIZE,
+    TREE,
+    changed,
+    inclusion,
+    lay,
+    sealed,
+)
 from tests.audit.small_logs import ANCHOR, ENGINE, HONEST, KEYS, LINES, ORIGIN, PAIRS, POLICY, STRANGER, log
 
 pytestmark = pytest.mark.verifies("SRS-LOG-004", "SRS-LOG-009")
-
-SIZE = 4
-MASK = hashlib.sha256(b"mask").hexdigest()
-ARTEFACT = f"artefacts/{MASK[:2]}/{MASK}"
-PEM = f"keys/{ENGINE.public.keyid}.pem"
-CREATED = "2026-01-01T00:00:04.000000Z"
-TREE = merkle.Frontier()
-NODES = {(node.level, node.index): node.hash for one in HONEST[:SIZE] for node in TREE.append(merkle.leaf_hash(one))}
-
-
-def inclusion(index: int, note: str = PAIRS[SIZE - 1][1]) -> Inclusion:
-    return Inclusion(index, tuple(merkle.inclusion(lambda *at: NODES[at], index, SIZE)), note)
-
-
-FILES = {
-    "entries.jsonl": b"".join(envelope + b"\n" for envelope, _ in PAIRS[:SIZE]),
-    "checkpoints.jsonl": b"".join(canonical.dumps(note) + b"\n" for _, note in PAIRS[:SIZE]),
-    "checkpoint": PAIRS[SIZE - 1][1].encode(),
-    "policy.json": POLICY.to_json(),
-    "VERIFY.md": b"how to",
-    PEM: ENGINE.public.to_pem(),
-    ARTEFACT: b"mask",
-    **{bundle.proof_path(index): str(inclusion(index)).encode() for index in range(SIZE)},
-}
-HONEST_MANIFEST = Manifest(
-    ORIGIN,
-    SIZE,
-    TREE.root().hex(),
-    CREATED,
-    {path: Listed(hashlib.sha256(data).hexdigest(), len(data)) for path, data in FILES.items()},
-)
-
-
-def lay(folder: Path, manifest: bytes, files: dict[str, bytes]) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    for path, data in {**files, "manifest.json": manifest}.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-    return folder
-
-
-def sealed(files: dict[str, bytes], key: sign.SigningKey = KEYS.signer, **change: object) -> bytes:
-    """The manifest of these files, signed by whoever holds the log key."""
-    listed = {path: Listed(hashlib.sha256(data).hexdigest(), len(data)) for path, data in files.items()}
-    manifest = replace(HONEST_MANIFEST, **{"files": listed, **change})  # type: ignore[arg-type]
-    return dsse.seal(manifest.payload(), bundle.MANIFEST_TYPE, key)
-
-
-def changed(**change: bytes | None) -> dict[str, bytes]:
-    return {path: data for path, data in {**FILES, **change}.items() if data is not None}
 
 
 def found(folder: Path, policy: Policy = POLICY, anchor: bytes | None = None) -> list[tuple[int | None, str]]:
@@ -280,6 +243,14 @@ def test_what_is_no_file_is_found(tmp_path: Path, name: str, change: str) -> Non
     if name == "manifest.json":  # nothing tells what else should be there
         expected -= {"E-BUNDLE-UNLISTED"}
     assert expected <= codes
+    if change != "a link to its twin" or name == "manifest.json":
+        assert f"The export holds no {name}." in [one.text for one in verify_bundle(folder, POLICY).findings]
+
+
+def test_the_manifest_is_signed_by_the_key_of_the_next_size(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "export", sealed(FILES), FILES)
+    for stop, codes in ((SIZE + 2, []), (SIZE + 1, [(None, "E-LOG-EMPTY"), (None, "E-KEY-UNKNOWN")])):
+        assert found(folder, replace(POLICY, log_keys=((POLICY.log_keys[0][0], Span(1, stop)),))) == codes
 
 
 def test_a_disk_that_fails_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,22 @@ def test_an_honest_database_holds_its_entries() -> None:
     assert verify_ledger(kept(ENTRIES), None).claims[0].name == CONSISTENT  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("path", "copy", "where"),
+    [
+        (None, {}, "the log's own, on this machine, and a server keeps the log."),
+        (Path("audit.db"), {}, "the log's own, on the same machine."),
+        (Path("audit.db"), {"anchor_is_copy": True}, "a copy that you gave."),
+    ],
+)
+def test_where_the_anchor_was_kept_is_told(
+    monkeypatch: pytest.MonkeyPatch, path: Path | None, copy: dict[str, bool], where: str
+) -> None:
+    monkeypatch.setattr(settled, "check", lambda _path, _size: State.ABSENT)
+    one = kept(HONEST[:6], version=1, path=path)
+    assert verify_ledger(one, ANCHOR, **copy).claims[1].text.endswith(f"it is {where}")  # type: ignore[arg-type]
+
+
 def kept_root(entries: list[bytes]) -> str:
     tree = merkle.Frontier()
     for envelope in entries:

@@ -66,7 +66,7 @@ def test_an_honest_log_has_three_claims() -> None:
         (TRUSTED, True),
     ]
     assert walk.findings() == ()
-    assert "2026-01-01T00:00:05.000000Z, which covers 6 of 6 entries" in walk.claims()[1].text
+    assert "2026-01-01T00:00:05.000000Z, which covers 6 of 6 entries; it is a copy" in walk.claims()[1].text
     assert oks(walked(PAIRS, policy=None)) == [True, None, None]
     said, nodes = Walk(POLICY, None).feed(*PAIRS[0])
     assert said is not None
@@ -124,6 +124,20 @@ def test_what_only_the_entries_before_it_can_tell(changes: dict[int, bytes], exp
     walk = walked(edited(changes))
     assert found(walk) == expected
     assert oks(walk) == [not expected, None, not expected]
+
+
+def test_a_clock_that_was_set_back_is_told_and_is_no_failure() -> None:
+    early = {at: entry(at, log_time_utc=f"2025-01-01T00:00:0{at}.000000Z") for at in (2, 3)}
+    assert "set back" not in walked(PAIRS).claims()[0].text
+    once = walked(edited(early))
+    assert (found(once), once.claims()[0].ok) == ([], True)
+    assert once.claims()[0].text.startswith("6 entries")
+    assert once.claims()[0].text.endswith("The clock was set back 1 times, first before entry 2.")
+    twice = walked(edited({2: early[2], 4: entry(4, log_time_utc="2025-01-01T00:00:00.000000Z")}))
+    assert twice.claims()[0].text.endswith("The clock was set back 2 times, first before entry 2.")
+    others = {2: entry(2, OTHER, log_counter=0, log_time_utc="2025-01-01T00:00:00.000000Z")}
+    others |= {at: entry(at, log_counter=at - 1) for at in (3, 4, 5)}
+    assert "set back" not in walked(edited(others)).claims()[0].text  # another machine's clock is another clock
 
 
 def test_a_record_by_another_key_is_not_of_the_log_and_not_trusted() -> None:

@@ -29,6 +29,16 @@ def test_many_findings_are_counted() -> None:
     assert walk.findings()[-2] == Finding(None, "E-Y", "text")
 
 
+def test_the_findings_of_others_are_told_after_ones_own() -> None:
+    walk, more = Walk(None, None), Findings()
+    for index in range(101):
+        more.add(index, "E-X", "text")
+    walk.trust.add(7, "E-Y", "text")
+    told = walk.findings(more, Findings())
+    assert (len(told), told[0], told[1].code) == (102, Finding(7, "E-Y", "text"), "E-X")
+    assert told[-1] == Finding(None, "E-MORE", "1 more findings are not listed.")
+
+
 def test_a_failed_check_is_noted_as_it_speaks() -> None:
     findings = Findings()
     findings.add_problem(3, IntegrityError("E-X", "text", remedy="none"))

@@ -53,8 +53,8 @@ TESTS = {
     "keychange": ("keychange_edges",),
     "examine": ("verify_edges", "verify_report", "keychange_edges"),
     "verify": ("verify_edges", "verify_report", "keychange_edges"),
-    "bundle": ("bundle_edges",),
-    "stored": ("stored_edges",),
+    "bundle": ("bundle_edges", "outside_edges"),
+    "stored": ("stored_edges", "evidence"),
 }
 MISSED = 3
 CHILDREN = 2

@@ -65,9 +65,9 @@ class _Undecorate(cst.CSTTransformer):
         if decorators not in (["property"], ["contextmanager"]):
             return updated_node
         name = updated_node.name.value + PLAIN
-        door = updated_node.with_changes(
-            body=cst.SimpleStatementSuite([cst.parse_statement(f"return self.{name}()").body[0]])
-        )
+        handed = ", ".join(param.name.value for param in updated_node.params.params[1:])
+        call = cst.parse_statement(f"return self.{name}({handed})").body[0]
+        door = updated_node.with_changes(body=cst.SimpleStatementSuite([call]))
         return cst.FlattenSentinel([door, updated_node.with_changes(name=cst.Name(name), decorators=[])])
 
 
