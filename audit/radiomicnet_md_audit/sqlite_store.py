@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from radiomicnet_md_audit import upgrading
 from radiomicnet_md_audit.errors import ConfigurationError
 from radiomicnet_md_audit.failures import busy, problem
+from radiomicnet_md_audit.mounts import network_type
 from radiomicnet_md_audit.schema import APPLICATION_ID, SCHEMA_VERSION, STEPS, TABLES, statements
 from radiomicnet_md_audit.store import WAIT_MS, Store, Transaction, database_path
 
@@ -296,6 +297,13 @@ def _file(url: str) -> Path:
             "E-STORE-SQLITE",
             "The SQLite library of this Python is older than 3.37.",
             remedy="Use a Python built with a newer SQLite.",
+        )
+    kind = network_type(path)
+    if kind is not None:
+        raise ConfigurationError(
+            "E-STORE-NETWORK",
+            f"The log's file lies on a network file system ({kind}), where SQLite's locks and its log are not safe.",
+            remedy="Keep it on a disk of this machine, or let a PostgreSQL server keep it; to read one, copy it first.",
         )
     return path
 

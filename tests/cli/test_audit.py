@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,11 +42,12 @@ def state(home: Path) -> dict[str, bytes]:
 def read_only(home: Path) -> Iterator[None]:
     """Be somebody who owns a home that cannot be written: as on a disk that is mounted read-only."""
     tree = [home, *home.rglob("*"), homes.anchor_beside(home)]
-    way = [folder for folder in home.parents if folder.stat().st_uid == os.geteuid()][:3]
-    modes = {path: path.stat().st_mode for path in (*tree, *way)}
     user = os.geteuid()
-    for path in way:
-        path.chmod(0o777)
+    for path in home.parent.parents:  # others use these at the same time; they may be passed through from now on
+        if path.stat().st_uid == user and not path.stat().st_mode & stat.S_IXOTH:
+            path.chmod(0o711)
+    modes = {path: path.stat().st_mode for path in (*tree, home.parent)}
+    home.parent.chmod(0o777)
     for path in tree:
         if user == 0:  # to the superuser no door is closed
             os.chown(path, NOBODY, -1)
