@@ -5,8 +5,10 @@
 
 Rules of this module:
 
-- A decision is a whole one: an image of 256 × 256 in memory is admitted, measured, decided and screened, its record
-  described, signed, put into the log and made durable. Reading the file and writing pictures are not part of it.
+- A decision is a whole one: its intent is put on the disk, an image of 256 × 256 in memory is admitted, measured,
+  decided and screened, its record described, signed, put into the log and made durable, and the intent taken away.
+  Reading the file and writing pictures are not part of it.
+- Logging is all of that but the deciding itself; its share is of the same calls.
 - The U-Net (31 million parameters, float32, channels last) only runs its forward pass, on the same number of pixels.
 - All rows in turn, round after round in one process, each called once unmeasured before its measured calls.
 """
@@ -27,14 +29,14 @@ from unittest import mock
 import torch
 
 from benchmarks.networks import BASELINES
-from radiomicnet_md import config, desk, io, phantom
+from radiomicnet_md import config, desk, io, phantom, shelf
 from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine import decide, measure, record, resample, segment
 from radiomicnet_md.engine.record import Case, Outcome
 from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.engine.segment import Engine
 from radiomicnet_md.image import Image
-from radiomicnet_md.intent import new_id
+from radiomicnet_md.intent import Intent
 from radiomicnet_md.opening import open_desk
 from radiomicnet_md.radiomics import per_lesion, region
 from radiomicnet_md.radiomics.definitions import NAMED
@@ -46,6 +48,8 @@ BROKEN = 3
 UNET = "U-Net, 31 million parameters: forward pass alone"
 PLAIN, GROUPS, WHOLE = "decision", "and Shapley values of the groups", "and PyRadiomics' values of the lesion"
 LIMITS = {PLAIN: 0.1, GROUPS: 0.2, WHOLE: 0.5}  # of the U-Net's time
+
+LOGGING: list[float] = []  # of each decision: what logging took, as a share of the deciding
 
 Calls = dict[str, Callable[[], object]]
 Times = dict[str, list[float]]
@@ -67,10 +71,17 @@ def decision(ready: Desk, image: Image) -> int:
     """One case from its samples to its durable record; how many regions it found."""
     if not isinstance(ready.engine, Engine):
         raise SystemExit(str(ready.engine))
-    case, stopped = desk.judged(Case(new_id(), new_id(), Outcome.RESULT), image, ready.engine)
+    began = time.perf_counter()
+    intent = Intent.new(ready.maker)
+    staged = shelf.stage(ready.home.folder, intent.record_id, intent.to_bytes())
+    deciding = time.perf_counter()
+    case, stopped = desk.judged(Case(intent.record_id, intent.request_id, Outcome.RESULT), image, ready.engine)
+    decided = time.perf_counter()
     if stopped is not None or case.decision is None or not case.decision.chosen:
         raise SystemExit(f"the benchmark's image is not decided, or has no lesion: {stopped}")
     ready.ledger.append(record.statement(record.describe(case, ready.maker)))
+    staged.publish()
+    LOGGING.append((deciding - began + time.perf_counter() - decided) / (decided - deciding))
     return len(case.decision.chosen)
 
 
@@ -149,7 +160,9 @@ def tables(whole: Times, parts: Times) -> list[str]:
         broken = "BROKEN" if limit is not None and ratio > limit else ""
         lines.append(f"| {name} | {statistics.median(times):.1f} | {ratio:.3f} | {said} | {broken} |")
     lines += ["", "| Stage of one decision | median ms |", "|---|---:|"]
-    return lines + [f"| {name} | {statistics.median(times):.1f} |" for name, times in parts.items()]
+    lines += [f"| {name} | {statistics.median(times):.1f} |" for name, times in parts.items()]
+    share = statistics.median(LOGGING)
+    return [*lines, "", f"Logging takes {share:.1%} of the time of deciding (median over {len(LOGGING)} decisions)."]
 
 
 def main() -> int:
