@@ -359,7 +359,7 @@ def _fill(home: Home, passphrase: bytes | None, database: str, token: Token | No
         "stored_passphrase": home.stored_passphrase,
         "installed": dict(home.installed),
     }
-    write_private(folder / _STATE_FILE, yaml.safe_dump(made, sort_keys=False).encode())
+    replace_private(folder / _STATE_FILE, yaml.safe_dump(made, sort_keys=False).encode())
 
 
 def _remove(*paths: Path) -> None:

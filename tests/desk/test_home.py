@@ -150,6 +150,21 @@ def test_a_home_that_cannot_be_finished_leaves_nothing_in_the_way(
     assert homes.open_home(made.folder) == made
 
 
+@pytest.mark.verifies("SRS-HOM-001")
+def test_a_home_whose_making_was_killed_is_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says that a home is there appears whole, and last: until then nobody takes the rest for one."""
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(Path, "replace", lambda *_: os._exit(9))
+        homes.create(tmp_path / "home")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    refused(tmp_path / "home", "E-HOME-ABSENT")
+    with pytest.raises(ConfigurationError) as caught:
+        homes.create(tmp_path / "home")
+    assert caught.value.code == "E-HOME-OCCUPIED"
+
+
 @pytest.mark.verifies("SRS-OUT-003")
 def test_what_was_there_before_a_home_that_fails_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").mkdir()
