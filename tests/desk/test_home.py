@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from radiomicnet_md import home as homes
-from radiomicnet_md import keyring
+from radiomicnet_md import keyring, private
 from radiomicnet_md.errors import ConfigurationError, Problem
 from radiomicnet_md_audit.anchor import AnchorFile
 from tests import desks
@@ -133,12 +133,13 @@ def test_a_home_that_cannot_be_finished_leaves_nothing_in_the_way(
     write, url = homes.write_private, f"sqlite:///{tmp_path / 'log.db'}" if elsewhere else None
 
     def until_full(path: Path, data: bytes) -> None:
-        write(path, data[:5] if path.name == last else data)
-        if path.name == last:
+        name = path.name.removesuffix(".new")  # what appears whole is written beside its place
+        write(path, data[:5] if name == last else data)
+        if name == last:
             full_disk()
 
     with monkeypatch.context() as patched:
-        for module in (homes, keyring):
+        for module in (homes, keyring, private):
             patched.setattr(module, "write_private", until_full)
         if last == "anchor line":
             patched.setattr(AnchorFile, "catch_up", full_disk)
