@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What many writers and a long log cost: eight writers on PostgreSQL, and appends to a log that is long already.
 
-``PYTHONPATH=. python benchmarks/log_writers.py [--long N]``. Each figure has its other side in the same run: eight
+``python -P benchmarks/log_writers.py [--long N]``. Each figure has its other side in the same run: eight
 processes that insert as many bytes into a bare table of the same server, and appends to a log of a thousand records.
 The server is one of the tests' own, on the loopback address.
 """
@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
-from log import ORIGIN, draft, timed
 
+from benchmarks.log import ORIGIN, draft, timed
 from radiomicnet_md_audit import sign
 from radiomicnet_md_audit.appending import append
 from radiomicnet_md_audit.ledger import Ledger

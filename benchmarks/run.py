@@ -36,7 +36,7 @@ started = time.perf_counter()
 with open_desk(config.load({"home": sys.argv[1]})) as desk:
     print(time.perf_counter() - started)
 """
-SECTIONS = ("decision.py", "maps.py", "log.py")
+SECTIONS = ("decision.py", "maps.py", "log.py", "log_writers.py")
 
 
 @dataclass(frozen=True)

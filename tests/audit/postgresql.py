@@ -62,9 +62,10 @@ class Cluster:
     def recover(self) -> None:
         """Return when the server answers again, after whatever happened to it."""
         if self._server.poll() is None:
-            self.wait()
-        else:
-            self.start()
+            with suppress(RuntimeError):  # it was ending, and nobody had seen it yet
+                self.wait()
+                return
+        self.start()
 
     def wait(self) -> None:
         """Return when the server answers."""

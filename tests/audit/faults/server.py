@@ -95,8 +95,8 @@ class Server:
         """Put a fault into a call of the server process that serves a client; None where it made fewer."""
         client = self._client(self.cluster.port)
         how = f"signal={fault}" if fault == KILL else f"error={fault}"
-        with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as trace, _untyped(client.wrong):
-            with client.site.open() as ledger:
+        with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as trace:
+            with _untyped(client.wrong), client.site.open() as ledger:
                 command = [
                     "strace",
                     "-o",
@@ -111,7 +111,7 @@ class Server:
                         raise RuntimeError(first)
                     client.write(ledger)
                     tracer.send_signal(signal.SIGINT)  # it lets go of a process that lives
-            text = trace.read()
+            text = trace.read()  # also where the server was gone when the log was closed
         if "(INJECTED)" not in text and f"killed by {KILL}" not in text:
             return None
         return self._judged(client, call, fault, f"server process, call {number}")
