@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radiomicnet_md.errors import ConfigurationError, Problem
-from radiomicnet_md.private import sync_folder, write_private
+from radiomicnet_md.private import write_private
 from radiomicnet_md_audit import sign
+from radiomicnet_md_audit.disk import sync_folder
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.pkcs11_key import Token

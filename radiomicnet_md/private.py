@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from radiomicnet_md_audit.disk import sync_folder
+
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a new file of mode 0600 and return when it is on the disk; ``OSError`` where that fails."""
@@ -23,12 +25,3 @@ def replace_private(path: Path, data: bytes) -> None:
     write_private(fresh, data)
     fresh.replace(path)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Return when what was renamed or removed in a folder is on the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

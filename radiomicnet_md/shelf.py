@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from radiomicnet_md import vault
 from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.private import write_private
+from radiomicnet_md_audit.disk import sync_folder
 from radiomicnet_md_audit.statement import RECORD_ID
 
 _INTENT = "intent"
@@ -120,7 +121,7 @@ def stage(home: Path, record_id: str, intent: bytes) -> Staged:
     try:
         write_private(folder / _INTENT, intent)
         os.fsync(lock)  # a file is safe when the folder that names it is, and so up to one that was there before
-        vault.sync(folder.parent)
+        sync_folder(folder.parent)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)

@@ -35,6 +35,7 @@ from typing import cast
 from radiomicnet_md.errors import BusyError, ConfigurationError, IntegrityError
 from radiomicnet_md.private import write_private
 from radiomicnet_md_audit import canonical, seal, statement
+from radiomicnet_md_audit.disk import sync_folder
 
 WAIT_S = 10.0  # as long as the log waits for another writer
 
@@ -216,7 +217,7 @@ def destroy(home: Path, folder: str | None, records: Iterable[str]) -> None:
             wipe(whole / record_id)
         if last:
             shutil.rmtree(whole)
-            sync(whole.parent)
+            sync_folder(whole.parent)
 
 
 def wipe(path: Path) -> None:
@@ -230,16 +231,7 @@ def wipe(path: Path) -> None:
         stream.flush()
         os.fsync(handle)
     path.unlink()
-    sync(path.parent)
-
-
-def sync(folder: Path) -> None:
-    """Return when the names in a folder are on the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)
 
 
 def cannot_take(error: OSError) -> ConfigurationError:
@@ -260,7 +252,7 @@ def _make(folder: Path, aside: Path, person: Person, vault_key: bytes) -> None:
     }
     aside.mkdir(mode=0o700)
     write_private(aside / _KEY, seal.close(vault_key, canonical.dumps(held), _KEY_CONTEXT + folder.name.encode()))
-    sync(aside)
+    sync_folder(aside)
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     try:
         aside.rename(folder)
@@ -268,7 +260,7 @@ def _make(folder: Path, aside: Path, person: Person, vault_key: bytes) -> None:
         if error.errno not in _OCCUPIED:
             raise
         shutil.rmtree(aside)
-    sync(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _opened(folder: Path, vault_key: bytes) -> _Opened:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from radiomicnet_md_audit.disk import sync_folder
 from radiomicnet_md_audit.encoding import b64encode
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
 
@@ -211,7 +212,7 @@ def save_private(key: SigningKey | CosigningKey, path: Path, passphrase: bytes) 
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         raise ConfigurationError(
             "E-KEY-EXISTS",
@@ -311,14 +312,6 @@ def _der(tag: int, content: bytes) -> bytes:
 def _unsigned(number: int) -> bytes:
     """Return a positive integer's DER contents: big-endian, with a zero byte where the top bit is set."""
     return number.to_bytes(number.bit_length() // 8 + 1, "big")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _bad_signature() -> IntegrityError:

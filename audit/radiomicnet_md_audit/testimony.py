@@ -23,6 +23,7 @@ from pathlib import Path
 
 from radiomicnet_md_audit import canonical
 from radiomicnet_md_audit.checkpoint import parse_unverified
+from radiomicnet_md_audit.disk import sync_folder
 from radiomicnet_md_audit.encoding import b64decode, b64encode
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
 
@@ -122,11 +123,7 @@ class OutsideFile:
                 while data:
                     data = data[os.write(handle, data) :]
                 os.fsync(handle)
-                folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
+                sync_folder(self.path.parent)
             except OSError as error:
                 raise _unusable(error) from None
 

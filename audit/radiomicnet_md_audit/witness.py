@@ -28,6 +28,7 @@ from pathlib import Path
 from radiomicnet_md_audit import clock, merkle, proof
 from radiomicnet_md_audit.checkpoint import Checkpoint, open_any, parse_unverified
 from radiomicnet_md_audit.cosignature import Cosigner, cosign, cosigned_at
+from radiomicnet_md_audit.disk import sync_folder
 from radiomicnet_md_audit.errors import BusyError, ConfigurationError, IntegrityError
 from radiomicnet_md_audit.note import LARGEST_NOTE, Note, NoteKey, Signature, parse
 from radiomicnet_md_audit.sign import SigningKey
@@ -199,11 +200,7 @@ def _replace(path: Path, note: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise _unusable(error) from None
 

@@ -32,6 +32,7 @@ from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.private import write_private
 from radiomicnet_md.vault import Subject
 from radiomicnet_md_audit import canonical, dsse, statement
+from radiomicnet_md_audit.disk import sync_folder
 from radiomicnet_md_audit.statement import DECISION, ERASURE, build
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _record_and_remove(
     home = keeper.home.folder
     with vault.typed():
         write_private(_mark(home), canonical.dumps({"erasure": about["record_id"], "folder": subject.folder}))
-        vault.sync(_mark(home).parent)
+        sync_folder(_mark(home).parent)
     named = {"subject": hashlib.sha256(subject.id.encode()).hexdigest()}
     receipt = keeper.ledger.append(build(ERASURE, named, about))
     _remove(home, subject.folder, records, removed)

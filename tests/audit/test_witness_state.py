@@ -17,7 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from radiomicnet_md_audit import note
+from radiomicnet_md_audit import disk, note
 from radiomicnet_md_audit import witness as module
 from radiomicnet_md_audit.checkpoint import Checkpoint
 from radiomicnet_md_audit.cosignature import cosigned_at, with_line
@@ -157,7 +157,8 @@ class WitnessMachine(RuleBasedStateMachine):
         else:
             dying = Dying(kill)
             renamer = mock.patch.object(Path, "replace", dying.renamer())
-            with mock.patch.object(module, "os", dying), renamer, pytest.raises(KilledError):
+            system = (mock.patch.object(part, "os", dying) for part in (module, disk))
+            with next(system), next(system), renamer, pytest.raises(KilledError):
                 self.witness.add_checkpoint(body)
             if kill in {"after rename", "before answer"}:
                 self.entries, self.written_at = submitted, self.now

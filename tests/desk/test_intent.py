@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from radiomicnet_md import delivery, intent, io, opening, shelf, vault
+from radiomicnet_md import delivery, intent, io, opening, shelf
 from radiomicnet_md import desk as desks_
 from radiomicnet_md import home as homes
 from radiomicnet_md.config import Settings
@@ -49,7 +49,7 @@ def after(wrapped: Callable[..., Any]) -> Callable[..., Any]:
 # Where a process is killed: what is replaced, by what, and the state that the record of its attempt has at last.
 STEPS: dict[str, tuple[object, str, Callable[..., Any], str | None]] = {
     "before the intent": (shelf, "write_private", die, "ERROR"),
-    "with the intent": (vault, "sync", after(vault.sync), "ERROR"),
+    "with the intent": (shelf, "sync_folder", after(shelf.sync_folder), "ERROR"),
     "before reading": (io, "read", die, "ERROR"),
     "while deciding": (desks.FakeEngine, "decide", die, "ERROR"),
     "before the record": (Ledger, "append", die, "ERROR"),
