@@ -43,14 +43,9 @@ def dumps(value: object) -> bytes:
     """
     _check(value, 0)
     try:
-        data = _ENCODER.encode(value).encode("utf-8")
+        return _encoded(value)
     except UnicodeEncodeError:
         _refuse("holds a lone surrogate")
-    if data.isascii() or not _BEYOND_BMP.search(data):
-        return data
-    # Python sorts keys by code points, RFC 8785 by UTF-16 units: the orders part beyond U+FFFF.
-    # The check above has narrowed the value to what the library's (unexported) type describes.
-    return rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
 def loads(data: bytes) -> Value:
@@ -60,8 +55,10 @@ def loads(data: bytes) -> Value:
     """
     try:
         value: Value = _DECODER.decode(data.decode("utf-8"))
-        again = dumps(value)
-    except (ValueError, RecursionError, IntegrityError):
+        # The decoder has made nothing but what is allowed, except that it may lie too deep: a count spares the look.
+        nested = data.count(b"[") + data.count(b"{") > DEEPEST
+        again = None if nested and _is_too_deep(value, 0) else _encoded(value)
+    except (ValueError, RecursionError):
         again = None
     if again != data:
         raise IntegrityError(
@@ -70,6 +67,24 @@ def loads(data: bytes) -> Value:
             remedy="Do not edit or re-format signed files; take them again from the log or the export.",
         )
     return value
+
+
+def _encoded(value: object) -> bytes:
+    """Write a value that was checked; raise ``UnicodeEncodeError`` for a lone surrogate."""
+    data = _ENCODER.encode(value).encode("utf-8")
+    if data.isascii() or not _BEYOND_BMP.search(data):
+        return data
+    # Python sorts keys by code points, RFC 8785 by UTF-16 units: the orders part beyond U+FFFF.
+    # The checks have narrowed the value to what the library's (unexported) type describes.
+    return rfc8785.dumps(value)  # type: ignore[arg-type]
+
+
+def _is_too_deep(value: Value, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    if value and depth == DEEPEST:
+        return True
+    return any(_is_too_deep(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value))
 
 
 def _check(value: object, depth: int) -> None:
@@ -106,6 +121,11 @@ def _refuse_number(text: str) -> NoReturn:
     raise ValueError(text)
 
 
-_DECODER = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+def _integer(text: str) -> int:
+    number = int(text)
+    return number if abs(number) <= LARGEST_INTEGER else _refuse_number(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=_refuse_number, parse_int=_integer, parse_constant=_refuse_number)
 # Not given a cycle: the check refuses whatever is nested deeper than 32, and so every cycle.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"))

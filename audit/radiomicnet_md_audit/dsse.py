@@ -13,13 +13,12 @@ from the first. Rules of this module:
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from radiomicnet_md_audit import canonical
-from radiomicnet_md_audit.encoding import b64decode, b64encode
+from radiomicnet_md_audit.encoding import b64decode, b64encode, decoded
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.sign import SIGNATURE_BYTES, Signer, VerifyingKey
 
@@ -84,19 +83,10 @@ def _plain(envelope: bytes) -> Unverified | None:
     rest = _REST.fullmatch(envelope, end) if envelope.startswith(_START) and end > 0 else None
     if rest is None:
         return None
-    text = envelope[len(_START) : end]
-    try:
-        payload, signature = binascii.a2b_base64(text), binascii.a2b_base64(rest[3])
-    except binascii.Error:
-        return None
-    # Writing the bytes again and comparing refuses every other spelling, as in `encoding`.
-    if len(signature) != SIGNATURE_BYTES or (_base64(payload), _base64(signature)) != (text, rest[3]):
+    payload, signature = decoded(envelope[len(_START) : end]), decoded(rest[3])
+    if payload is None or signature is None or len(signature) != SIGNATURE_BYTES:
         return None
     return Unverified(payload, rest[1].decode("ascii"), rest[2].decode("ascii"), signature)
-
-
-def _base64(data: bytes) -> bytes:
-    return binascii.b2a_base64(data, newline=False)
 
 
 def _any_form(envelope: bytes) -> Unverified:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NoReturn, TypeAlias
 
 from radiomicnet_md_audit.encoding import b64decode, b64encode
@@ -52,12 +53,12 @@ class NoteKey:
         if not NAME.fullmatch(self.name):
             _fail("E-NOTE-NAME", "A key name is empty, too long, or holds a space, a plus or a control character.")
 
-    @property
+    @cached_property
     def type(self) -> int:
         """The signature type byte."""
         return ED25519 if isinstance(self.key, VerifyingKey) else MLDSA44_COSIGNATURE
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """The four bytes that a signature line starts with."""
         body = self.name.encode() + b"\n" + bytes([self.type]) + self.key.raw
@@ -115,7 +116,8 @@ def parse(note: str) -> Note:
     """Take a note apart without checking signatures; raise :class:`IntegrityError` ``E-NOTE-FORM``."""
     text, blank, lines = note.rpartition("\n\n")
     text += "\n"
-    if not blank or not lines.endswith("\n") or len(note) > LARGEST_NOTE or _CONTROL.search(note):
+    # The form of a signature line leaves no room for a control character; only the text has to be searched.
+    if not blank or not lines.endswith("\n") or len(note) > LARGEST_NOTE or _CONTROL.search(text):
         _fail("E-NOTE-FORM", "A note is not text, a blank line and signature lines.")
     signatures = tuple(_parse_line(line) for line in lines[:-1].split("\n"))
     if len(signatures) > MOST_SIGNATURES:

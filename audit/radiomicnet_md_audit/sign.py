@@ -18,6 +18,7 @@ import os
 import secrets
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -66,20 +67,29 @@ class VerifyingKey:
 
     raw: bytes
 
-    @property
+    @cached_property
     def keyid(self) -> str:
         """SHA-256 of the raw public bytes, 64 hex digits."""
         return hashlib.sha256(self.raw).hexdigest()
 
-    def verify(self, signature: bytes, message: bytes) -> None:
-        """Return when the signature holds; raise :class:`IntegrityError` ``E-SIGNATURE`` when it does not."""
+    @cached_property
+    def _loaded(self) -> Ed25519PublicKey:
+        """The library's key; made once, because a log has few keys and many signatures."""
         y = int.from_bytes(self.raw, "little") & _Y
         if y >= _FIELD or y in _SMALL_ORDER_Y:
             raise _bad_signature()
+        return Ed25519PublicKey.from_public_bytes(self.raw)
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Return when the signature holds; raise :class:`IntegrityError` ``E-SIGNATURE`` when it does not."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+            self._loaded.verify(signature, message)
         except (InvalidSignature, ValueError):
             raise _bad_signature() from None
+
+    def __reduce__(self) -> tuple[type[VerifyingKey], tuple[bytes]]:
+        """Copy the raw bytes alone: the library's key cannot be pickled."""
+        return VerifyingKey, (self.raw,)
 
     def to_pem(self) -> bytes:
         """Return the SubjectPublicKeyInfo in PEM, as ``openssl pkey -pubin`` reads it."""
@@ -105,15 +115,24 @@ class CosigningPublicKey:
 
     raw: bytes
 
-    @property
+    @cached_property
     def keyid(self) -> str:
         """SHA-256 of the raw public bytes, 64 hex digits."""
         return hashlib.sha256(self.raw).hexdigest()
 
+    @cached_property
+    def _loaded(self) -> MLDSA44PublicKey:
+        """The library's key, made once."""
+        return MLDSA44PublicKey.from_public_bytes(self.raw)
+
+    def __reduce__(self) -> tuple[type[CosigningPublicKey], tuple[bytes]]:
+        """Copy the raw bytes alone: the library's key cannot be pickled."""
+        return CosigningPublicKey, (self.raw,)
+
     def verify(self, signature: bytes, message: bytes) -> None:
         """Return when the signature (empty context) holds; raise :class:`IntegrityError` when it does not."""
         try:
-            MLDSA44PublicKey.from_public_bytes(self.raw).verify(signature, message)
+            self._loaded.verify(signature, message)
         except (InvalidSignature, ValueError):
             raise _bad_signature() from None
 
