@@ -3,8 +3,7 @@
 
 Rules of this module:
 
-- :func:`examine` depends on its arguments alone, so that entries can be looked at in any order and in several threads.
-  The library checks a signature without holding the interpreter's lock: threads use every core.
+- :func:`examine` depends on its arguments alone, so that entries can be looked at in any order and in processes.
 - An envelope, its payload and its checkpoint are each parsed once.
 - Nothing here raises for what an entry holds; what is wrong is listed, in the order of the checks.
 """

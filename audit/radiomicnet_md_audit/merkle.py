@@ -34,7 +34,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Node:
     """A complete node of the tree."""
 

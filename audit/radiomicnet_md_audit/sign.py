@@ -87,10 +87,6 @@ class VerifyingKey:
         except (InvalidSignature, ValueError):
             raise _bad_signature() from None
 
-    def __reduce__(self) -> tuple[type[VerifyingKey], tuple[bytes]]:
-        """Copy the raw bytes alone: the library's key cannot be pickled."""
-        return VerifyingKey, (self.raw,)
-
     def to_pem(self) -> bytes:
         """Return the SubjectPublicKeyInfo in PEM, as ``openssl pkey -pubin`` reads it."""
         return Ed25519PublicKey.from_public_bytes(self.raw).public_bytes(
@@ -124,10 +120,6 @@ class CosigningPublicKey:
     def _loaded(self) -> MLDSA44PublicKey:
         """The library's key, made once."""
         return MLDSA44PublicKey.from_public_bytes(self.raw)
-
-    def __reduce__(self) -> tuple[type[CosigningPublicKey], tuple[bytes]]:
-        """Copy the raw bytes alone: the library's key cannot be pickled."""
-        return CosigningPublicKey, (self.raw,)
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Return when the signature (empty context) holds; raise :class:`IntegrityError` when it does not."""

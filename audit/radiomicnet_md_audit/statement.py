@@ -66,6 +66,13 @@ class Statement:
         """The request that this record ends, if it is a decision that ends one."""
         return terminal_request(self.document)
 
+    @property
+    def brief(self) -> dict[str, object]:
+        """The predicate; of a decision, what checks against other entries need of it."""
+        if event(self.document) is not None:
+            return self.predicate
+        return {name: value for name, value in self.predicate.items() if name in ("request_id", "state")}
+
 
 def record_id(random: bytes) -> str:
     """Return the record id of 16 random bytes."""

@@ -123,7 +123,7 @@ class Transaction(ABC):
     def nodes(self, level: int, start: int, stop: int) -> list[bytes]:
         """Return the hashes of complete nodes in a row; raise :class:`IntegrityError` when one is not there."""
         found = self._connection.execute(_NODE_RANGE, {"level": level, "first": start, "last": stop - 1})
-        return _hashes(list(found.scalars()), stop - start)
+        return _hashes(found.scalars().all(), stop - start)
 
     def nodes_at(self, places: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return the hashes of the nodes at these levels and indices, falling levels, in one query.
@@ -134,7 +134,7 @@ class Transaction(ABC):
             return []
         values = {f"l{n}": level for n, (level, _) in enumerate(places)}
         values |= {f"i{n}": index for n, (_, index) in enumerate(places)}
-        return _hashes(list(self._connection.execute(_nodes_at(len(places)), values).scalars()), len(places))
+        return _hashes(self._connection.execute(_nodes_at(len(places)), values).scalars().all(), len(places))
 
     def node_count(self) -> int:
         """Return the number of nodes."""
@@ -150,7 +150,7 @@ class Transaction(ABC):
     def notes(self, start: int, stop: int) -> dict[int, str]:
         """Return the checkpoints of sizes ``start`` to before ``stop``."""
         found = self._connection.execute(_NOTE_RANGE, {"first": start, "last": stop - 1})
-        return {_typed(row[0], int): _typed(row[1], str) for row in found}
+        return {_typed(row[0], int): _typed(row[1], str) for row in found.all()}
 
     def checkpoint_count(self) -> int:
         """Return the number of checkpoints."""
@@ -204,7 +204,7 @@ class Transaction(ABC):
         return None if row is None else _as_row(row)
 
     def _rows(self, query: sa.Select[Any], **values: object) -> list[Row]:
-        return [_as_row(row) for row in self._connection.execute(query, values)]
+        return [_as_row(row) for row in self._connection.execute(query, values).all()]
 
 
 class Store(ABC):
@@ -317,7 +317,7 @@ def _nodes_at(count: int) -> sa.Select[Any]:
     return sa.select(_node.c.hash).where(sa.or_(*places)).order_by(level.desc())
 
 
-def _hashes(values: list[object], count: int) -> list[bytes]:
+def _hashes(values: Sequence[object], count: int) -> list[bytes]:
     hashes = [_typed(value, bytes) for value in values]
     if len(hashes) != count or any(len(value) != HASH_BYTES for value in hashes):
         _corrupt()

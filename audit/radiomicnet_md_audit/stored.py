@@ -25,7 +25,7 @@ from radiomicnet_md_audit.store import Row, Transaction
 from radiomicnet_md_audit.verify import COPY, Claim, Findings, Report, Walk
 
 AS_CLOSED = "database file as it was closed"
-_PAGE = 256
+_PAGE = 1024
 
 
 def verify_ledger(

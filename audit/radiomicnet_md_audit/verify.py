@@ -10,7 +10,7 @@ Rules of this module:
 - A walk without signatures makes a claim of another name and never a report that is ok: the tree holds, but what the
   entries say and who signed them was not looked at.
 - :class:`Walk` reads a log once, from its first entry to its last. It keeps 16 bytes of every record id and request,
-  and a few hundred entries that threads look at; it takes bytes from anywhere and does no input or output.
+  and a few hundred entries that other processes look at; it takes bytes from anywhere and does no input or output.
 - The log's keys are followed through its records of their changes, in order; each entry is judged by those at its size.
 - One cause gives one finding: after the first checkpoint that does not fit its tree, later ones are not reported.
 """
@@ -18,10 +18,9 @@ Rules of this module:
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 
@@ -29,6 +28,7 @@ from radiomicnet_md_audit import clock, dsse, keychange, merkle, statement
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorText, parse_line
 from radiomicnet_md_audit.checkpoint import Checkpoint
+from radiomicnet_md_audit.crew import Crew
 from radiomicnet_md_audit.errors import IntegrityError, Problem
 from radiomicnet_md_audit.examine import Ring, Seen, Task, Wrong, examine
 from radiomicnet_md_audit.policy import Policy
@@ -45,10 +45,9 @@ UNCOMPROMISED = "signed while no key was in other hands"
 
 COPY = "a copy that you gave"
 
-# Entries are handed to threads in groups, a few groups ahead of the one whose findings are taken.
+# Entries are looked at in groups, a few groups ahead of the one whose findings are taken.
 _GROUP = 32
-_GROUPS_AHEAD = 8
-_MOST_THREADS = 8  # parsing holds the interpreter's lock, so that more would only wait
+_GROUPS_AHEAD = 16
 
 
 @dataclass(frozen=True)
@@ -171,14 +170,14 @@ class Walk:
         if not self._signatures:
             yield from (self._take(self._look(task)) for task in tasks)
             return
-        with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as threads:
+        with Crew(self._policy_ring) as crew:
             waiting: deque[Future[list[Seen]]] = deque()
             failed: Problem | OSError | None = None
             while failed is None:
                 group, failed = _group(tasks)
                 if not group:
                     break
-                waiting.append(threads.submit(self._look_at_all, group))
+                waiting.append(crew.look(group))
                 if len(waiting) > _GROUPS_AHEAD:
                     yield from map(self._take, waiting.popleft().result())
             for future in waiting:
@@ -242,9 +241,6 @@ class Walk:
         origin = self.declared.origin if self.declared is not None else ""
         head = Checkpoint(origin, task.index + 1, task.root)
         return Seen(task, fits=task.note.startswith(f"{head}\n— "))
-
-    def _look_at_all(self, tasks: list[Task]) -> list[Seen]:
-        return [self._look(task) for task in tasks]
 
     def _take(self, seen: Seen) -> Seen:
         """Note what was found at the next entry, and check what only the entries before it can tell."""

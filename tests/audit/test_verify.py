@@ -77,7 +77,7 @@ def one_by_one(pairs: list[Pair], anchor: bytes | None, policy: Policy | None = 
     return walk
 
 
-def in_threads(pairs: list[Pair], anchor: AnchorText | None = ANCHOR, policy: Policy | None = POLICY) -> Walk:
+def in_groups(pairs: list[Pair], anchor: AnchorText | None = ANCHOR, policy: Policy | None = POLICY) -> Walk:
     walk = Walk(policy, anchor)
     assert [seen.task.index for seen in walk.feed_all(iter(pairs))] == list(range(len(pairs)))
     return walk
@@ -85,7 +85,7 @@ def in_threads(pairs: list[Pair], anchor: AnchorText | None = ANCHOR, policy: Po
 
 @pytest.mark.parametrize("size", [0, 1, 31, 32, 33, 150])
 def test_an_honest_log_of_any_length(size: int) -> None:
-    walk = in_threads(PAIRS[:size], anchor=None)
+    walk = in_groups(PAIRS[:size], anchor=None)
     assert outcome(walk) == outcome(one_by_one(PAIRS[:size], anchor=None))
     assert bool(walk.findings()) is (size == 0)
 
@@ -95,7 +95,7 @@ CHANGES = ("drop", "repeat", "swap", "entry byte", "note byte", "foreign key", "
 
 @given(st.lists(st.tuples(st.sampled_from(CHANGES), st.integers(0, 149), st.integers(0, 10**6)), max_size=4), st.data())
 @settings(max_examples=40, deadline=None)
-def test_threads_report_what_one_look_after_another_does(
+def test_groups_report_what_one_look_after_another_does(
     changes: list[tuple[str, int, int]], data: st.DataObject
 ) -> None:
     pairs, anchor = list(PAIRS), ANCHOR
@@ -121,7 +121,7 @@ def test_threads_report_what_one_look_after_another_does(
                 anchor = flipped(anchor, byte)
     policy = data.draw(st.sampled_from([POLICY, None, policies.Policy(ORIGIN, POLICY.log_keys, ())]))
     kept = data.draw(st.sampled_from([anchor, None]))
-    assert outcome(in_threads(pairs, kept, policy)) == outcome(one_by_one(pairs, kept, policy))
+    assert outcome(in_groups(pairs, kept, policy)) == outcome(one_by_one(pairs, kept, policy))
 
 
 def flipped(data: bytes, byte: int) -> bytes:
@@ -175,9 +175,9 @@ def test_an_anchor_need_not_be_in_memory(tmp_path: Path) -> None:
     for content in (ANCHOR, ANCHOR[: len(ANCHOR) // 2], flipped(ANCHOR, 9000)):
         (tmp_path / "anchor").write_bytes(content)
         with (tmp_path / "anchor").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            assert outcome(in_threads(PAIRS, anchor=mapped)) == outcome(in_threads(PAIRS, anchor=content))
-            short = in_threads(PAIRS[:20], anchor=mapped).anchor_goes_on()
-            assert short == in_threads(PAIRS[:20], anchor=content).anchor_goes_on()
+            assert outcome(in_groups(PAIRS, anchor=mapped)) == outcome(in_groups(PAIRS, anchor=content))
+            short = in_groups(PAIRS[:20], anchor=mapped).anchor_goes_on()
+            assert short == in_groups(PAIRS[:20], anchor=content).anchor_goes_on()
 
 
 class TestWithoutSignatures:
@@ -236,7 +236,7 @@ class TestWithoutSignatures:
         other = checkpoint.issue(checkpoint.parse_unverified(note)[0], LogKeys(ENGINE), 0)
         pairs = [*PAIRS[:70], (envelope, other), *PAIRS[71:]]
         assert self.report(pairs) == (True, set())
-        assert in_threads(pairs).findings()[0].code == "E-CHECKPOINT-UNSIGNED"
+        assert in_groups(pairs).findings()[0].code == "E-CHECKPOINT-UNSIGNED"
 
 
 def test_nodes_are_held_against_the_entries_across_pages(tmp_path: Path) -> None:

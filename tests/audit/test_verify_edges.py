@@ -237,7 +237,7 @@ def test_the_genesis_must_be_signed_by_a_key_that_it_names() -> None:
 
 
 def test_a_long_log_is_read_a_little_ahead() -> None:
-    pairs = log([HONEST[0], *(entry(index) for index in range(1, 400))])
+    pairs = log([HONEST[0], *(entry(index) for index in range(1, 700))])
     read = 0
 
     def counted() -> Iterator[Pair]:
@@ -250,8 +250,8 @@ def test_a_long_log_is_read_a_little_ahead() -> None:
     for at, seen in enumerate(walk.feed_all(counted())):
         assert seen.task.index == at
         ahead.append(read - at)
-    assert len(ahead) == 400
-    assert max(ahead) == 288  # eight groups of 32, and the one whose findings are taken
+    assert len(ahead) == 700
+    assert max(ahead) == 544  # sixteen groups of 32, and the one whose findings are taken
     assert found(walk) == []
 
 
