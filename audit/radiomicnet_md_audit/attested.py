@@ -63,7 +63,7 @@ class Attested:
             if not count
             else (
                 f"{count} ({said}), each by an enabled person's own key with a right to sign then, "
-                f"on the decision that it names; {len(self._signers)} signers."
+                f"on the decision that it names; people who signed: {len(self._signers)}."
             )
         )
         unsigned = self.people.unsigned

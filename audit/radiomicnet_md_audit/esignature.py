@@ -158,10 +158,15 @@ def check_subject(signature: Signature, about: Subject | None) -> None:
     """Raise ``E-SIG-SUBJECT``, ``E-SIG-AUTHOR`` or ``E-SIG-TIME`` unless the decision may be signed so."""
     if about is None or about.signed != signature.signed:
         _fail("E-SIG-SUBJECT", "A signature is not about the decision at the place that it names.")
-    if signature.meaning in NOT_BY_AUTHOR and about.operator.casefold() == signature.user:
+    if signature.meaning in NOT_BY_AUTHOR and is_author(signature.user, about):
         _fail("E-SIG-AUTHOR", "Who made a decision has approved or overridden it.")
     if signature.time_utc < about.time_utc:
         _fail("E-SIG-TIME", "A signature is older than the decision that it is about: a clock was set back.")
+
+
+def is_author(user: str, about: Subject) -> bool:
+    """Say whether this person is named in the decision as who made it; an account ``uid:N`` names no person."""
+    return about.operator.casefold() == user
 
 
 def is_reason(meaning: str, reason: str | None) -> bool:
