@@ -73,9 +73,9 @@ class Signature:
     time_utc: str
     shown: tuple[tuple[str, str], ...]
 
-    def predicate(self, origin: str, key: Signer) -> dict[str, object]:
-        """Return what a ``signature:1`` record says, signed by the person's key."""
-        said: dict[str, object] = {
+    def document(self) -> dict[str, object]:
+        """Return what it says as plain values, as they stand in the record."""
+        return {
             "record_id": self.record_id,
             "signed": self.signed._asdict(),
             "user": self.user,
@@ -87,6 +87,10 @@ class Signature:
             "time_utc": self.time_utc,
             "shown": [{"name": name, "sha256": digest} for name, digest in self.shown],
         }
+
+    def predicate(self, origin: str, key: Signer) -> dict[str, object]:
+        """Return what a ``signature:1`` record says, signed by the person's key."""
+        said = self.document()
         return {**said, "signature": b64encode(key.sign(_message(origin, said)))}
 
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiomicnet_md import io, shelf
+from radiomicnet_md import shelf
 from radiomicnet_md.engine import record
 from radiomicnet_md.errors import UsageError
-from radiomicnet_md.review import pictures, proven, text
+from radiomicnet_md.review import proven, text
 from radiomicnet_md_audit.statement import DECISION
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def picture(home: Path, predicate: Mapping[str, Any]) -> bytes | None:
 
     Raises :class:`IntegrityError` where it was changed.
     """
+    from radiomicnet_md import io
+    from radiomicnet_md.review import pictures
+
     image = shelf.kept_image(home, predicate["input"])
     mask = shelf.fetch(home, predicate["outputs"]["mask_sha256"])
     if image is None or mask is None:
