@@ -21,7 +21,7 @@ def key(seed: int) -> sign.SigningKey:
     return sign.from_seed(seed.to_bytes(2, "big") * 16)
 
 
-def person(user: str, seed: int, *roles: str, **more: Any) -> Person:
+def person(user: str, seed: int, *roles: str, **more: Any) -> Person:  # noqa: ANN401
     given = {"enabled": True, "must_change": True, **more}
     return Person(user, f"{user.title()} Example", roles or ("reviewer",), key=key(seed).public, **given)
 
@@ -46,7 +46,7 @@ def attempted(number: int, user: str | None, outcome: str) -> dict[str, object]:
     return statement.build(statement.SIGN_IN, {"user": "6" * 64}, predicate)
 
 
-def signature(number: int, who: Person, signed: Signed, **more: Any) -> Signature:
+def signature(number: int, who: Person, signed: Signed, **more: Any) -> Signature:  # noqa: ANN401
     """What a person says of a decision."""
     said = Signature(
         identity(number), signed, who.id, who.name, who.roles, who.key.keyid, "approve", None, LATER, SHOWN
@@ -100,7 +100,7 @@ class Signers:
         """Record an attempt to sign in."""
         return self.ledger.append(attempted(self.next(), user, outcome))
 
-    def sign(self, user: str, receipt: Receipt, **more: Any) -> Receipt:
+    def sign(self, user: str, receipt: Receipt, **more: Any) -> Receipt:  # noqa: ANN401
         """Let a person sign a decision."""
         said = signature(self.next(), self.people[user], signed(receipt), **more)
         return self.ledger.append(put_down(self.ledger.origin, said, self.seeds[user]))

@@ -44,7 +44,7 @@ class Scene:
     def put(self, document: Document) -> Receipt:
         return self.ledger.append(document)
 
-    def signature(self, **more: Any) -> Document:
+    def signature(self, **more: Any) -> Document:  # noqa: ANN401
         """An honest signature on the first decision, but for what is changed before it is signed."""
         said = signers.signature(self.signers.next(), self.rita, signed(self.one), **more)
         return signers.put_down(self.ledger.origin, said, self.signers.seeds["rita"])
@@ -287,7 +287,9 @@ def test_who_has_the_engine_key_alone_changes_nobody(scene: Scene, tmp_path: Pat
         ]
 
 
-def test_the_offline_door_ends_with_4_and_says_it(scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_offline_door_ends_with_4_and_says_it(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     scene.put(_said(scene.signature(), meaning="reject", reason="x"))
     export.write(scene.ledger, tmp_path / "export")
     (tmp_path / "policy").write_bytes(scene.site.policy.to_json())
