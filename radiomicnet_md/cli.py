@@ -32,6 +32,7 @@ VERBS = {
     "users": "people: add, list, disable, roles, passphrases",
     "keys": "show, replace and revoke the keys of the log",
     "release": "show or verify the signed release",
+    "serve": "the reviewer's page and its REST API, on this machine",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "trace": "check requirements against tests",
 }

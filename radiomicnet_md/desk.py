@@ -280,6 +280,7 @@ def _keep(staged: shelf.Staged, attempt: Attempt, desk: Desk) -> None:
     if case.image is not None and case.decision is not None:
         staged.keep(array_bytes(case.image.pixels))
         staged.keep(array_bytes(case.decision.contributions))
+        staged.keep(array_bytes(case.decision.logit))
         staged.keep(case.decision.mask.tobytes())
         for detail in record.details(case.decision):
             staged.keep(detail)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WHITE = 255
 _MILLIMETRE = 2
+_GREY, _RGBA = 0, 6  # colour types of PNG
 
 
 def write_mask_png(path: Path, mask: NDArray[np.uint8], receipt: Receipt) -> None:
@@ -37,15 +38,19 @@ def write_mask_png(path: Path, mask: NDArray[np.uint8], receipt: Receipt) -> Non
 
 
 def png(levels: NDArray[np.uint8]) -> bytes:
-    """Encode grey levels (rows, columns) as PNG (ISO 15948): one IHDR, one IDAT, no filter, no metadata."""
-    rows, columns = levels.shape
-    lines = np.zeros((rows, columns + 1), dtype=np.uint8)  # each line starts with its filter type, 0
-    lines[:, 1:] = levels
+    """Encode a picture as PNG (ISO 15948): one IHDR, one IDAT, no filter, no metadata.
+
+    Grey levels (rows, columns), or red, green, blue and alpha (rows, columns, 4).
+    """
+    rows, columns = levels.shape[:2]
+    lines = np.zeros((rows, levels[0].size + 1), dtype=np.uint8)  # each line starts with its filter type, 0
+    lines[:, 1:] = levels.reshape(rows, -1)
+    colour = _RGBA if levels.shape[2:] == (4,) else _GREY
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", columns, rows, 8, colour, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
