@@ -50,11 +50,14 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     verb("enable", "let a disabled person in again")
     verb("unlock", "let a person try again after five failures")
     verb("passphrase", "change one's own passphrase, or set another's first one", by="the administrator, for another")
+    token = verbs.add_parser("token", parents=[shared], help="a token with which another system reads as a person")
+    token.add_argument("id", metavar="ID", help="the person's id; their own passphrase is asked for")
+    token.add_argument("--withdraw", action="store_true", help="make none, and withdraw every token of this person")
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of people."""
-    return _list(call) if call.given.users_verb == "list" else _change(call)
+    return {"list": _list, "token": _token}.get(call.given.users_verb, _change)(call)
 
 
 def _list(call: Call) -> int:
@@ -77,6 +80,23 @@ def _list(call: Call) -> int:
         }
         call.console.emit(line, f"{person.id:<16}  {', '.join(person.roles):<24}  {_state(person):<16}  {person.name}")
     call.console.note(f"{len(roster)} people")
+    return ExitCode.OK
+
+
+def _token(call: Call) -> int:
+    from radiomicnet_md import passphrases, people
+    from radiomicnet_md.opening import open_keeper
+    from radiomicnet_md.people import tokens
+
+    user = call.given.id
+    with open_keeper(call.settings()) as keeper, people.enter(keeper, user, passphrases.of_person(user)):
+        if call.given.withdraw:
+            gone = tokens.withdraw(keeper.home.folder, user)
+            call.console.emit({"user": user, "withdrawn": gone}, f"{gone} tokens of {user} withdrawn")
+            return ExitCode.OK
+        token, until = tokens.make(keeper.home.folder, user)
+    text = f"{token}\n  opens /api/ as {user} until {until:%Y-%m-%d}; it is shown this once"
+    call.console.emit({"user": user, "token": token, "until": until.isoformat()}, text)
     return ExitCode.OK
 
 

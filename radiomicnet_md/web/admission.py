@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from radiomicnet_md.errors import Problem
 from radiomicnet_md.people import Person
-from radiomicnet_md.web import tokens
+from radiomicnet_md.people import tokens
 from radiomicnet_md.web.access import API, OPEN, ROUTES, SIGNED_IN
 from radiomicnet_md.web.house import House
 from radiomicnet_md.web.sessions import Session

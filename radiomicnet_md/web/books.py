@@ -171,8 +171,8 @@ class Books:
     def _columns(self) -> _Columns:
         of = (len(self._rows), len(self._signed))
         now = time.monotonic()
-        stale = self._made is None or (of != self._made_of and now - self._made_at > _REBUILD_S)
-        if self._made is None or stale:
+        due = self._low == 0 or now - self._made_at > _REBUILD_S
+        if self._made is None or (of != self._made_of and due):
             numbers = np.array([row[:4] for row in self._rows], dtype=np.int64).reshape(-1, 4)
             signed = np.array([row[4] in self._signed for row in self._rows], dtype=np.bool_)
             when = np.array([row[5] for row in self._rows], dtype="U27")
