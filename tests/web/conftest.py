@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 pytest.importorskip("fastapi", reason="absent: fastapi")
 from starlette.testclient import TestClient
 
-from radiomicnet_md import config, opening, people
+from radiomicnet_md import config, opening, people, phantom
 from radiomicnet_md import home as homes
 from radiomicnet_md.decision import GRID, LOGIT_BITS, Decision
 from radiomicnet_md.delivery import Target
@@ -32,6 +33,7 @@ from radiomicnet_md.web.books import Wanted
 from radiomicnet_md.web.house import House
 from radiomicnet_md_audit.ledger import Ledger
 from tests import desks
+from tests.web.serving import Served
 
 HOST = "127.0.0.1:8470"
 ROLES = {"anna": "admin", "rita": "reviewer", "quin": "qa", "reed": "reader"}
@@ -198,26 +200,35 @@ def _engine_at_work(settings: config.Settings, home: homes.Home, ledger: Ledger,
 
 
 @pytest.fixture(scope="session")
-def served_home(made_site: tuple[Path, Cases], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the home for servers in processes of their own, whose people's keys are stretched in earnest."""
-    folder = tmp_path_factory.mktemp("served") / "home"
-    shutil.copytree(made_site[0], folder)
-    shutil.copyfile(homes.anchor_beside(made_site[0]), homes.anchor_beside(folder))
-    with opening.open_keeper(config.Settings(home=folder)) as keeper:
-        for user in ROLES:  # the keys of the home that was copied were stretched for tests alone
-            _rekey(keeper, user)
-    return folder
+def real_site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cases]:
+    """A home of the real engine for servers in processes of their own: phantoms with and without a lesion."""
+    folder = tmp_path_factory.mktemp("served")
+    homes.create(folder / "home")
+    with opening.open_desk(config.Settings(home=folder / "home")) as desk:
+        desks.add_person(desk, "anna", "admin")
+        with people.enter(desk, "anna", desks.OWN) as anna:
+            for user in ("rita", "quin", "reed"):
+                desks.add_person(desk, user, ROLES[user], by=anna)
+        scan, empty, none = (folder / name for name in ("scan.dcm", "empty.dcm", "none.png"))
+        phantom.write_dicom(phantom.make(1), scan)
+        phantom.write_dicom(phantom.make(5, lesion=False), empty)
+        none.write_bytes(b"no image")
+        answers = [
+            segment_file(path, desk, Target(folder / "out", str(n))) for n, path in enumerate((scan, scan, empty, none))
+        ]
+        assert [answer.status for answer in answers] == ["accepted", "accepted", "accepted", "refused"]
+    return folder / "home", Cases(*(answer.record_id for answer in answers))
 
 
 @pytest.fixture(scope="session")
-def served(served_home: Path) -> Iterator[Served]:
+def served(real_site: tuple[Path, Cases]) -> Iterator[Served]:
     """A server over that home."""
-    with Served(served_home) as running:
+    with Served(real_site[0]) as running:
         yield running
 
 
 @pytest.fixture
-def serve(served_home: Path) -> Iterator[Callable[..., Served]]:
+def serve(real_site: tuple[Path, Cases]) -> Iterator[Callable[..., Served]]:
     """``serve("--port", …)`` starts another one."""
     with ExitStack() as running:
-        yield lambda *arguments: running.enter_context(Served(served_home, *arguments))
+        yield lambda *arguments: running.enter_context(Served(real_site[0], *arguments))

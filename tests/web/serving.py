@@ -24,7 +24,9 @@ class Served:
         port = () if "--port" in arguments else ("--port", "0")
         command = [sys.executable, "-m", "radiomicnet_md", "serve", "--home", str(home), "--json", *port, *arguments]
         environment = desks.environment(home.parent, XDG_CACHE_HOME=str(Path.home() / ".cache"))
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         said = json.loads(line) if line else {}
@@ -52,7 +54,9 @@ class Served:
         """Status and headers of a form's answer."""
         return self._ask("POST", path, urlencode(form), tls)
 
-    def _ask(self, method: str, path: str, body: str | None, tls: ssl.SSLContext | None) -> tuple[int, Mapping[str, str]]:
+    def _ask(
+        self, method: str, path: str, body: str | None, tls: ssl.SSLContext | None
+    ) -> tuple[int, Mapping[str, str]]:
         made = (
             http.client.HTTPSConnection("127.0.0.1", self.port, context=tls, timeout=30)
             if tls

@@ -19,7 +19,7 @@ from tests import desks
 from tests.web.conftest import HOST, Site
 
 pytestmark = pytest.mark.verifies("SRS-PAG-008")
-MARKUP = '<script>alert(1)</script>"\'><img src=x onerror=alert(1)>{{7*7}}'
+MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
 NASTY = [
     MARKUP,
     "' OR 1=1 --",
@@ -37,7 +37,9 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/", "/static/style.css", "/nowhere", "/api/records", "/static/../app.py"])
+@pytest.mark.parametrize(
+    "path", ["/sign-in", "/", "/static/style.css", "/nowhere", "/api/records", "/static/../app.py"]
+)
 def test_every_answer_forbids_frames_foreign_content_and_copies(site: Site, path: str) -> None:
     headers = site.client.get(path, follow_redirects=False).headers
     policy = headers["content-security-policy"]
