@@ -20,8 +20,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from radiomicnet_md.errors import Problem
-from radiomicnet_md.people import Person
-from radiomicnet_md.people import tokens
+from radiomicnet_md.people import Person, tokens
 from radiomicnet_md.web.access import API, OPEN, ROUTES, SIGNED_IN
 from radiomicnet_md.web.house import House
 from radiomicnet_md.web.sessions import Session

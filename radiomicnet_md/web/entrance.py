@@ -55,25 +55,38 @@ def _form(request: Request, house: House, problem: Problem | None = None, status
 def sign_in(request: Request, house: Here, form: Form) -> Response:
     """Begin a session for who gives an id and its passphrase; every failure is counted in the log."""
     user, passphrase = form.get("user", ""), form.get("passphrase", "")
-    if not house.sign_ins.takes("all"):
-        denied = DeniedError(429, "E-WEB-RATE", "Too many attempts in one minute.", remedy="Wait a minute.")
-        return _form(request, house, denied, denied.status)
     try:
+        refuse_guesses(request, house)
         _check_length(passphrase)
         with house.writing, people.enter(house.keeper, user, passphrase) as identity:
             cookie, _ = house.sessions.begin(identity.id, identity.public.keyid)
     except people.SignInError as problem:
-        house.sessions.end_of(user) if _locked(house, user) else None
+        count_failure(request, house, user)
         return _form(request, house, problem, 403)
+    except DeniedError as problem:
+        return _form(request, house, problem, problem.status)
     answer = RedirectResponse("/", 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(cookie_name(request), cookie, max_age=LONGEST_S, secure=secure, httponly=True, samesite="strict")
     return answer
 
 
-def _locked(house: House, user: str) -> bool:
+def refuse_guesses(request: Request, house: House) -> None:
+    """Raise :class:`DeniedError` where this address has failed too often in the last minute."""
+    if not house.failures.left(_address(request)):
+        raise DeniedError(429, "E-WEB-RATE", "Too many failures in one minute.", remedy="Wait a minute.")
+
+
+def count_failure(request: Request, house: House, user: str) -> None:
+    """Count a passphrase that was not right; whom that has locked leaves."""
+    house.failures.takes(_address(request))
     person = house.person(user)
-    return person is not None and person.locked
+    if person is not None and person.locked:
+        house.sessions.end_of(user)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _check_length(passphrase: str) -> None:

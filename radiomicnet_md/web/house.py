@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Entry
     from radiomicnet_md_audit.verify import Report
 
-MOST_SIGN_INS = 10  # a minute, all people together: who guesses is slow, and a department is not
+MOST_FAILURES = 10  # a minute and address: who guesses waits
 MOST_REQUESTS = 600  # a minute and person
 
 
@@ -78,7 +78,7 @@ class House:
     writing: threading.Lock = field(default_factory=threading.Lock)
     verifying: threading.Lock = field(default_factory=threading.Lock)
     report: Report | None = None  # the latest verification of the whole log
-    sign_ins: Rate = field(default_factory=lambda: Rate(MOST_SIGN_INS, 60.0))
+    failures: Rate = field(default_factory=lambda: Rate(MOST_FAILURES, 60.0))
     requests: Rate = field(default_factory=lambda: Rate(MOST_REQUESTS, 60.0))
     books: Books = field(init=False)
 

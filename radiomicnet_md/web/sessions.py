@@ -117,17 +117,27 @@ class Rate:
         self._times: dict[str, deque[float]] = {}
 
     def takes(self, name: str) -> bool:
-        """Count one more; False where it is one too many."""
+        """Count one more; False, and not counted, where it is one too many."""
+        return self._left(name, count=True)
+
+    def left(self, name: str) -> bool:
+        """Whether one more would be taken."""
+        return self._left(name, count=False)
+
+    def _left(self, name: str, *, count: bool) -> bool:
         now = self._clock()
         with self._lock:
             if len(self._times) > MOST_SESSIONS:
-                self._times = {key: when for key, when in self._times.items() if now - when[-1] < self._seconds}
+                self._times = {
+                    key: when for key, when in self._times.items() if when and now - when[-1] < self._seconds
+                }
             times = self._times.setdefault(name, deque())
             while times and now - times[0] >= self._seconds:
                 times.popleft()
             if len(times) >= self._most:
                 return False
-            times.append(now)
+            if count:
+                times.append(now)
             return True
 
 

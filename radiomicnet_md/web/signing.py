@@ -22,6 +22,7 @@ from radiomicnet_md import people
 from radiomicnet_md.errors import Problem
 from radiomicnet_md.web import case
 from radiomicnet_md.web.admission import DeniedError, Form, Here, Who
+from radiomicnet_md.web.entrance import count_failure, refuse_guesses
 from radiomicnet_md.web.house import House, Opened
 from radiomicnet_md.web.pages import needed
 from radiomicnet_md.web.rendering import page
@@ -57,8 +58,7 @@ def sign(request: Request, house: Here, who: Who, record_id: str, form: Form) ->
     opened = house.open(record_id)
     if who.session is None:
         raise DeniedError(403, "E-WEB-SESSION", "Only a person signs.", remedy="Sign in.")
-    if not house.sign_ins.takes("all"):
-        raise DeniedError(429, "E-WEB-RATE", "Too many attempts in one minute.", remedy="Wait a minute.")
+    refuse_guesses(request, house)
     shown = who.session.displayed.get(record_id, {})
     _check_seen(house, opened, shown, form.get("shown", ""))
     user, reason = who.person.id, form.get("reason", "").strip() or None
@@ -68,9 +68,7 @@ def sign(request: Request, house: Here, who: Who, record_id: str, form: Form) ->
                 house.keeper, (user, form.get("passphrase", "")), record_id, form.get("meaning", ""), reason, shown
             )
     except people.SignInError as problem:
-        person = house.person(user)
-        if person is None or person.locked:
-            house.sessions.end_of(user)
+        count_failure(request, house, user)
         return _not_signed(request, opened, problem, 403)
     except Problem as problem:
         return _not_signed(request, opened, problem, 400)
@@ -85,7 +83,7 @@ def _check_seen(house: House, opened: Opened, shown: dict[str, str], said: str) 
             "This decision was not displayed in your session yet.",
             remedy="Open the case, and wait until image and outline are there.",
         )
-    digests = dict(line.split("=", 1) for line in said.split("\n") if "=" in line)
+    digests = dict(line.split("=", 1) for line in said.split() if "=" in line)
     if digests != shown or not all(map(_SHA256.fullmatch, shown.values())):
         raise DeniedError(
             409,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import ssl
 import subprocess
@@ -11,7 +10,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
+
+import httpx
 
 from tests import desks
 
@@ -37,9 +38,11 @@ class Served:
         self.port = int(urlsplit(self.url).port or 0)
 
     def __enter__(self) -> Self:
+        """Use it in a ``with`` block, so that it ends."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End it."""
         self._process.terminate()
         try:
             self._process.communicate(timeout=15)
@@ -48,21 +51,10 @@ class Served:
 
     def get(self, path: str) -> tuple[int, Mapping[str, str]]:
         """Status and headers of a page."""
-        return self._ask("GET", path, None, None)
+        answer = httpx.get(self.url + path, timeout=30)
+        return answer.status_code, answer.headers
 
-    def post(self, path: str, form: Mapping[str, str], tls: ssl.SSLContext | None) -> tuple[int, Mapping[str, str]]:
-        """Status and headers of a form's answer."""
-        return self._ask("POST", path, urlencode(form), tls)
-
-    def _ask(
-        self, method: str, path: str, body: str | None, tls: ssl.SSLContext | None
-    ) -> tuple[int, Mapping[str, str]]:
-        made = (
-            http.client.HTTPSConnection("127.0.0.1", self.port, context=tls, timeout=30)
-            if tls
-            else http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        )
-        headers = {"content-type": "application/x-www-form-urlencoded"} if body else {}
-        made.request(method, path, body, headers)
-        answer = made.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+    def post(self, path: str, form: Mapping[str, str], tls: ssl.SSLContext) -> tuple[int, Mapping[str, str]]:
+        """Status and headers of a form's answer, over TLS."""
+        answer = httpx.post(self.url + path, data=dict(form), verify=tls, timeout=30)
+        return answer.status_code, answer.headers

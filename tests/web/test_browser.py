@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page in a real browser: what is painted, what the keyboard reaches, what is signed, and what is never asked for."""
+"""The page in a real browser: what is painted, what the keyboard reaches, what is signed, and what is never asked."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -17,7 +18,7 @@ from PIL import Image
 from radiomicnet_md import home as homes
 from radiomicnet_md import people, shelf
 from tests import desks
-from tests.web.browsing import CONTRAST, FOCUSED, STRUCTURE, keep, open_case, page_of, sign_in
+from tests.web.browsing import CONTRAST, FOCUSED, STRUCTURE, keep, open_case, page_of, sign_in, until
 from tests.web.conftest import Cases
 from tests.web.serving import Served
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 AMBER = (0xF0, 0xA8, 0x18)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(require: Callable[[str], Path]) -> Iterator[Browser]:
     """Chromium without a window."""
     program = require("chromium")
@@ -49,6 +50,11 @@ def pictures(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "docs" / "pictures" if os.environ.get("RADIOMICNET_MD_PICTURES") else tmp_path_factory.mktemp("seen")
 
 
+@pytest.fixture(scope="session")
+def site_of_cases(served: Served, cases: Cases) -> tuple[Served, Cases]:
+    return served, cases
+
+
 def _signed(home: Path, record_id: str) -> list[people.Signature]:
     with homes.open_home(home).reading_ledger() as ledger:
         return people.signatures(ledger, record_id)
@@ -56,10 +62,8 @@ def _signed(home: Path, record_id: str) -> list[people.Signature]:
 
 def _canvas(page: Page) -> np.ndarray:
     """What is painted on the canvas, (rows, columns, 4)."""
-    said = page.evaluate("""() => { const c = document.getElementById('canvas');
-        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height);
-        return [c.width, c.height, Array.from(d.data)]; }""")
-    return np.array(said[2], dtype=np.uint8).reshape(said[1], said[0], 4)
+    said: str = page.evaluate("document.getElementById('canvas').toDataURL()")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(said.partition(",")[2]))).convert("RGBA"))
 
 
 @pytest.mark.verifies("SRS-PAG-003")
@@ -117,12 +121,10 @@ def test_a_person_looks_signs_and_prints(
         page.locator("#evidence").scroll_into_view_if_needed()
         for each in page.locator("button.map img").all():
             each.scroll_into_view_if_needed()
-        page.wait_for_function(
-            "[...document.querySelectorAll('.map img')].every((one) => one.complete && one.naturalWidth)"
-        )
+        until(page, "[...document.querySelectorAll('.map img')].every((one) => one.complete && one.naturalWidth)")
         page.evaluate("document.getElementById('evidence').scrollIntoView()")
         keep(page, pictures, "page-evidence")
-        assert page.locator("#signing").is_enabled()
+        assert page.locator("#signing button").is_enabled()
         assert page.locator("input[name=meaning]:checked").count() == 0
         page.click("#signing button")  # without a choice the form stays
         assert len(_signed(real_site[0], cases.result)) == before
@@ -200,11 +202,13 @@ def _tab_to(page: Page, selector: str) -> None:
 
 
 @pytest.mark.verifies("SRS-PAG-005")
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 640])
 def test_every_page_has_contrast_names_and_order(
-    browser: Browser, served: Served, cases: Cases, pictures: Path, dark: bool, width: int
+    browser: Browser, site_of_cases: tuple[Served, Cases], pictures: Path, scheme: str, width: int
 ) -> None:
+    served, cases = site_of_cases
+    dark = scheme == "dark"
     with page_of(browser, served.url, dark=dark, width=width) as (page, watch):
         page.goto("/sign-in")
         assert page.evaluate(CONTRAST) == []
@@ -256,8 +260,8 @@ def test_a_layer_that_is_changed_on_the_way_is_not_shown_and_nothing_can_be_sign
         sign_in(page)
         page.route("**/layers/image.png", lambda route: route.fulfill(body=other.getvalue(), content_type="image/png"))
         page.goto(f"/records/{cases.result}")
-        page.wait_for_function("document.getElementById('drawn').textContent.includes('sent')")
-        assert page.locator("#signing").is_disabled()
+        until(page, "document.getElementById('drawn').textContent.includes('sent')")
+        assert page.locator("#signing button").is_disabled()
         assert page.locator("#stage").is_hidden()
         assert hashlib.sha256(other.getvalue()).hexdigest()[:12] not in page.locator("main").inner_text()
 
@@ -268,7 +272,7 @@ def test_a_refusal_has_a_reason_and_no_picture(browser: Browser, served: Served,
         sign_in(page)
         open_case(page, cases.refused)
         assert page.locator("canvas").count() == 0
-        assert page.locator("#signing").is_enabled()
+        assert page.locator("#signing button").is_enabled()
         keep(page, pictures, "page-refused")
         open_case(page, cases.none)
         keep(page, pictures, "page-none")

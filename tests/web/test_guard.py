@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a browser or an attacker sends: other hosts and pages, too much, too slow, and markup or paths in every field."""
+"""What an attacker sends: from other hosts and pages, too much, too slow, and markup or paths in every field."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -116,6 +117,12 @@ def _form() -> dict[str, str]:
     return {"content-type": "application/x-www-form-urlencoded"}
 
 
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: a browser of another test may have a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
 def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "BODY_S", 0.05)
     said: list[Any] = []
@@ -131,7 +138,7 @@ def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         said.append(message)
 
     scope = {"type": "http", "method": "POST", "headers": [(b"host", HOST.encode())]}
-    asyncio.run(Guard(asked, [HOST], tls=False)(scope, slow, send))
+    _run(Guard(asked, [HOST], tls=False)(scope, slow, send))
     assert said[0]["status"] == 408
 
 
@@ -149,8 +156,8 @@ def test_a_body_that_breaks_off_and_a_web_socket_are_not_looked_at() -> None:
 
     made = Guard(asked, [HOST], tls=False)
     scope = {"type": "http", "method": "POST", "headers": [(b"host", HOST.encode())]}
-    asyncio.run(made(scope, gone, send))
-    asyncio.run(made({"type": "websocket"}, gone, send))
+    _run(made(scope, gone, send))
+    _run(made({"type": "websocket"}, gone, send))
     assert said[0]["status"] == 400
     assert said[-1] == {"type": "websocket.close"}
 
@@ -177,7 +184,7 @@ def test_markup_paths_and_statements_in_every_field_do_nothing(site: Site) -> No
             answers.append(site.post(f"/records/{site.cases.result}/sign", **{name: nasty}))
             answers.append(site.post(f"/records/{site.cases.result}/displayed", **{name: nasty}))
         site.house.requests._times.clear()
-        site.house.sign_ins._times.clear()
+        site.house.failures._times.clear()
     for answer in answers:
         assert answer.status_code < 500, answer.request.url
         assert "Traceback" not in answer.text
@@ -193,7 +200,7 @@ def test_markup_paths_and_statements_in_every_field_do_nothing(site: Site) -> No
 @given(text=st.text(max_size=60))
 @settings(max_examples=60)
 def test_no_text_in_the_sign_in_form_is_a_defect_or_comes_back_as_markup(sign_in_page: Site, text: str) -> None:
-    sign_in_page.house.sign_ins._times.clear()
+    sign_in_page.house.failures._times.clear()
     answer = sign_in_page.sign_in(text, text)
     assert answer.status_code in {400, 403}
     if len(text) > 3 and "<" in text:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing is signed that was not displayed in this session, and nothing by habit: every other way ends without a record."""
+"""Nothing is signed that was not displayed in this session, and nothing by habit: other ways leave no record."""
 
 from __future__ import annotations
 

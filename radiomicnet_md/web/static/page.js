@@ -62,7 +62,7 @@ async function report(shown) {
 
 function allowSigning(said) {
   if (!element("sign") || !said.enough) return;
-  element("shown").value = Object.entries(said.shown).map(([name, digest]) => `${name}=${digest}`).join("\n");
+  element("shown").value = Object.entries(said.shown).map(([name, digest]) => `${name}=${digest}`).join(" ");
   element("signing").disabled = false;
   element("sign-state").textContent = element("sign-state").dataset.ready;
 }
