@@ -52,6 +52,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
+    "playwright": lambda: _package("playwright"),
     "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
     "rfc3161-client": lambda: _package("rfc3161_client"),
     "softhsm": lambda: max(map(str, Path("/usr/lib").glob("softhsm/libsofthsm2.so")), default=None),

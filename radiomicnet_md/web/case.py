@@ -136,9 +136,9 @@ def pixel(seen: View, row: int, column: int) -> dict[str, Any] | None:
     rows = [{"name": label(name), "ibsi": _ibsi(name), "value": said["terms"][name]} for name in names]
     for one in rows:
         one["text"] = signed(one["value"] / unit, 3)
-    texts = {
-        part: None if said[part] is None else signed(said[part] / unit, 3) for part in ("bias", "rest", "rho", "logit")
-    }
+    said["named"] = sum(said["terms"].values())
+    shown = ("bias", "named", "rest", "rho", "logit")
+    texts = {part: None if said[part] is None else signed(said[part] / unit, 3) for part in shown}
     return {
         **said,
         "level": int(seen.shown.levels[row, column]),

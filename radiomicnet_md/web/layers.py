@@ -30,7 +30,8 @@ Mask = NDArray[np.bool_]
 Levels = NDArray[np.uint8]
 READABLE: Final = 720  # pixels of an enlarged layer's longer side, at least
 TILE: Final = 288  # the same of a map
-_DASH, _GAP = 9, 6  # pixels of the enlarged grid
+_LINE, _EDGE = 3, 2  # widths
+_DASH, _GAP = 14, 10  # pixels of the enlarged grid
 _WHITE: Final = np.array([247, 247, 247])
 
 
@@ -65,15 +66,13 @@ def image(levels: Levels) -> bytes:
 
 
 def outline(region: Mask, colour: str, *, dashed: bool = False) -> bytes:
-    """The line around a region of the input, inside it, two pixels wide, with one dark pixel outside."""
+    """The line around a region of the input, inside it, with a dark edge outside; widths in pixels of the layer."""
     scale = max(1, -(-READABLE // max(region.shape)))
     large = np.kron(region, np.ones((scale, scale), dtype=np.bool_))
-    line = canvas.outline(large)
-    line |= canvas.outline(large & ~line)
-    edge = canvas.outline(~large) & _beside(large)
+    line, edge = large & ~_core(large), _around(large) & ~large
     if dashed:
         dashes = _dashes(large.shape)
-        line, edge = line & dashes, edge & dashes
+        line = line & dashes
     picture = np.zeros((*large.shape, 4), dtype=np.uint8)
     picture[edge] = (0, 0, 0, 255)
     picture[line] = (*bytes.fromhex(colour[1:]), 255)
@@ -129,6 +128,20 @@ def _tile(colours: NDArray[np.uint8], region: Mask | None) -> bytes:
         picture[_beside(_beside(line)) & ~line, :3] = 255
         picture[line, :3] = 20
     return masks.png(picture)
+
+
+def _core(region: Mask) -> Mask:
+    """The region without its outermost _LINE pixels; the frame counts as outside."""
+    for _ in range(_LINE):
+        region = region & ~canvas.outline(region)
+    return region
+
+
+def _around(region: Mask) -> Mask:
+    """The region and _EDGE pixels around it."""
+    for _ in range(_EDGE):
+        region = _beside(region)
+    return region
 
 
 def _beside(region: Mask) -> Mask:

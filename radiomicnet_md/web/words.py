@@ -105,6 +105,7 @@ WORDS: Final[dict[str, str]] = {
     "view.runner_up": "runner-up",
     "view.best": "best candidate, not chosen",
     "view.loading": "Loading…",
+    "view.drawn": "Displayed, by the SHA-256 of what was drawn:",
     "view.controls": "View",
     "view.in": "Zoom in",
     "view.out": "Zoom out",
@@ -137,7 +138,7 @@ WORDS: Final[dict[str, str]] = {
     "why.beside": "Its measured value",
     "why.all": "Every term, with what it measures",
     "why.open": "Every term, with what it measures, beside the runner-up",
-    "why.mark": "The dark mark in a bar is the runner-up's term. gl grey level, qc quantile code.",
+    "why.mark": "The thin mark in a bar is the runner-up's term. gl grey level, qc quantile code.",
     "why.units": "gl grey level, qc quantile code, % share of the image or perimeter.",
     "why.silent": "Zero in both:",
     # maps and pixels
@@ -166,6 +167,7 @@ WORDS: Final[dict[str, str]] = {
     "pixel.row": "Row",
     "pixel.column": "column",
     "pixel.level": "grey level",
+    "pixel.named": "names",
     # gate and values
     "gate.title": "Gate",
     "gate.checks": "checks",

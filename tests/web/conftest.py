@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-pytest.importorskip("fastapi", reason="absent: fastapi")
 from starlette.testclient import TestClient
 
 from radiomicnet_md import config, opening, people, phantom

@@ -32,8 +32,10 @@ AMBER = (0xF0, 0xA8, 0x18)
 def browser(require: Callable[[str], Path]) -> Iterator[Browser]:
     """Chromium without a window."""
     program = require("chromium")
-    api = pytest.importorskip("playwright.sync_api", reason="absent: playwright")
-    with api.sync_playwright() as play:
+    require("playwright")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
         made = play.chromium.launch(executable_path=str(program), args=["--no-sandbox"])
         yield made
         made.close()

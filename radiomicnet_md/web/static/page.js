@@ -25,7 +25,10 @@ function showPixel(said) {
   const sure = said.certified ? words.sure : words.unsure;
   const inside = said.inside ? words.inside : words.outside;
   element("pixel-place").textContent =
-    `${words.row} ${said.row}, ${words.column} ${said.column}, ${words.level} ${said.level}, ${inside}; ${sure}.`;
+    `${words.row} ${said.row}, ${words.column} ${said.column}, ${words.level} ${said.level}, ${inside}. ` +
+    (said.logit === null ? "" : `${words.sum} ${said.text.logit} = `) +
+    `${words.bias} ${said.text.bias}, ${words.named} ${said.text.named}` +
+    (said.logit === null ? "" : `, ${words.rest} ${said.text.rest}`) + `; ${sure}.`;
   const table = element("pixel");
   const [body, foot] = [table.tBodies[0], table.tFoot];
   body.replaceChildren();
