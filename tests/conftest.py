@@ -50,7 +50,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "dciodvfy": lambda: shutil.which("dciodvfy"),
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
-    "gpu": lambda: _driver(),
+    "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
     "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
@@ -73,8 +73,8 @@ def _mounting(unshare: str | None) -> str | None:
     return unshare if subprocess.run(mount, capture_output=True, check=False).returncode == 0 else None
 
 
-def _driver() -> str | None:
-    """Where the driver's list of GPUs lies, if torch can use one."""
+def _gpu() -> str | None:
+    """The first GPU's file, if torch can use one."""
     import torch
 
     return "/dev/nvidia0" if torch.cuda.is_available() else None

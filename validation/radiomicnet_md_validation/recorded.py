@@ -10,7 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import importlib.metadata
 import json
@@ -42,7 +42,7 @@ class Recorded:
 
 def write(path: Path, rows: Mapping[str, dict[str, str]], given: Images) -> None:
     """Keep what this machine found."""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    today = dt.datetime.now(dt.UTC).date().isoformat()
     made = Recorded(today, release(), images(given), machine(), rows)
     path.write_text(json.dumps(asdict(made), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -80,7 +80,6 @@ def machine() -> dict[str, Any]:
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "processor")
     return {
         "processor": f"{model}, {os.cpu_count()} cores, {platform.machine()}",
-        "system": platform.platform(),
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in PACKAGES},
         **_gpu(),
@@ -106,6 +105,13 @@ def _gpu() -> dict[str, Any]:
 # ----------------------------------------------------------------------------------------------- the page
 
 
+def described(machine: Mapping[str, Any]) -> str:
+    """A machine in a line; what was set for its GPU comes last."""
+    plain = [f"{name} {value}" for name, value in machine.items() if name != "settings"]
+    settings = [f"{name} {str(value).lower()}" for name, value in machine.get("settings", {}).items()]
+    return ", ".join(plain) + (f"; looked at before each image on the GPU: {', '.join(settings)}" if settings else "")
+
+
 def table(found: Mapping[str, Mapping[str, str]], stages: Sequence[str]) -> Iterator[str]:
     """A line a configuration; the last column is the float network's."""
     yield f"| configuration | {' | '.join(stages)}, for comparison |"
@@ -114,20 +120,15 @@ def table(found: Mapping[str, Mapping[str, str]], stages: Sequence[str]) -> Iter
         yield f"| {name} | {' | '.join(f'`{one[stage][:12]}`' if stage in one else '' for stage in stages)} |"
 
 
-def section(
-    found: Mapping[str, Mapping[str, str]], kept: Recorded | None, stages: Sequence[str]
-) -> Iterator[str]:
+def section(found: Mapping[str, Mapping[str, str]], kept: Recorded | None, stages: Sequence[str]) -> Iterator[str]:
     """What another machine recorded, and what nobody ran."""
     if kept is not None:
         run = list(found.values())
         same = all(one[stage] == run[0][stage] for one in kept.rows.values() for stage in stages[:-1])
         yield "## Recorded on another machine"
         yield ""
-        yield f"These lines were not run here. They were recorded on {kept.date} by the same release on the same images on"
-        yield ", ".join(f"{name} {value}" for name, value in kept.machine.items() if name != "settings") + "."
-        if "settings" in kept.machine:
-            settings = ", ".join(f"{name}: {value}" for name, value in kept.machine["settings"].items())
-            yield f"Looked at before each image on the GPU: {settings}."
+        yield f"These lines were not run here. They were recorded on {kept.date}, the same release and images, on"
+        yield f"{described(kept.machine)}."
         hashes = "the hash of every stage above" if same else "**NOT the hashes above**"
         yield f"{len(kept.rows)} configurations, {hashes}."
         yield ""
