@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The auditor's door: verify an export with a policy, on any machine, without the product that wrote it."""
+"""The auditor's door: verify an export, or prove one of its entries, without the product that wrote it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from radiomicnet_md_audit import anchor as anchors
 from radiomicnet_md_audit import policy as policies
-from radiomicnet_md_audit.bundle import BundleError, verify_bundle
+from radiomicnet_md_audit import tiles
+from radiomicnet_md_audit.bundle import LATEST, BundleError, verify_bundle
 from radiomicnet_md_audit.errors import ExitCode, Problem
 from radiomicnet_md_audit.verify import Report
 
@@ -26,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
     With ``--structure`` signatures are no claim, and 0 says that the rest holds.
     """
     options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], ExitCode] = options.run
+    return run(options)
+
+
+def _verify(options: argparse.Namespace) -> ExitCode:
     try:
         policy = policies.parse(_read(Path.read_bytes, options.policy))
         anchor = None if options.anchor is None else _read(anchors.mapped, options.anchor)
@@ -46,10 +52,30 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
     return ExitCode.OK if report.ok or (options.structure and report.sound) else ExitCode.INTEGRITY
 
 
+def _prove(options: argparse.Namespace) -> ExitCode:
+    def read(path: str) -> bytes:
+        if not (options.bundle / path).is_file():  # a pipe would be waited for
+            raise BundleError(
+                "E-BUNDLE-MISSING",
+                f"There is no file {path} in the given folder.",
+                remedy="Name the folder that `audit export` wrote; one of version 0.2 has its proofs ready in proofs/.",
+            )
+        return _read(Path.read_bytes, options.bundle / path)
+
+    try:
+        made = tiles.inclusion(read, options.entry, read(LATEST).decode("utf-8", "replace"))
+    except Problem as problem:
+        _print_problem(problem, as_json=False)
+        return problem.exit_code
+    sys.stdout.buffer.write(str(made).encode())
+    return ExitCode.OK
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m radiomicnet_md_audit", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     verify = verbs.add_parser("verify", help="verify an export")
+    verify.set_defaults(run=_verify)
     verify.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `audit export` wrote")
     verify.add_argument("--policy", type=Path, required=True, metavar="FILE", help="whom you trust")
     verify.add_argument("--anchor", type=Path, metavar="FILE", help="a copy of the log's anchor, from elsewhere")
@@ -58,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
         "--structure", action="store_true", help="leave signatures and anchor out: quicker, and never a verification"
     )
     verify.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    prove = verbs.add_parser("prove", help="print the proof of one entry of an export (C2SP tlog-proof)")
+    prove.set_defaults(run=_prove)
+    prove.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `audit export` wrote")
+    prove.add_argument("entry", type=int, metavar="INDEX", help="the entry's number, counted from 0")
     return parser
 
 

@@ -8,6 +8,8 @@ Rules of this module:
   is a finding, whatever its name.
 - Entries and checkpoints are read line by line and hashed in the same pass; nothing is checked in one reading and
   used in another.
+- The tree's hashes lie in tiles, from which the proof of any entry is made; each is held against the entries. An export
+  of the first format has a file with the proof of each entry in their place, and is verified as before.
 - ``outside.jsonl`` is what others said of the log; a copy of it from elsewhere may know more than the export.
 - The policy is the reader's. The bundle's own ``policy.json`` is a proposal of whoever exported it.
 """
@@ -18,6 +20,7 @@ import hashlib
 import os
 import re
 import stat
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,16 +29,18 @@ from io import BufferedReader
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from radiomicnet_md_audit import canonical, dsse, proof
+from radiomicnet_md_audit import canonical, dsse, proof, tiles
 from radiomicnet_md_audit.anchor import AnchorText
 from radiomicnet_md_audit.errors import ExitCode, IntegrityError, Problem
 from radiomicnet_md_audit.evidence import Evidence
 from radiomicnet_md_audit.merkle import HASH_BYTES, verify_inclusion
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.sign import VerifyingKey
+from radiomicnet_md_audit.tiles import Tile
 from radiomicnet_md_audit.verify import Claim, Findings, Report, Walk
 
-FORMAT = "radiomicnet-md-export/1"
+WITH_PROOFS = "radiomicnet-md-export/1"  # a file with the proof of each entry in place of tiles; verified, not written
+FORMAT = "radiomicnet-md-export/2"
 MANIFEST_TYPE = "application/vnd.radiomicnet-md.export+json"
 
 MANIFEST = "manifest.json"
@@ -77,13 +82,14 @@ class Manifest:
     root: str
     created: str
     files: Mapping[str, Listed]
+    format: str = FORMAT
 
     def payload(self) -> bytes:
         """Return the bytes that are signed."""
         files = {path: {"sha256": listed.sha256, "size": listed.size} for path, listed in self.files.items()}
         return canonical.dumps(
             {
-                "format": FORMAT,
+                "format": self.format,
                 "origin": self.origin,
                 "size": self.size,
                 "root": self.root,
@@ -94,7 +100,7 @@ class Manifest:
 
 
 def proof_path(index: int) -> str:
-    """Return where the inclusion proof of an entry lies in a bundle."""
+    """Return where the inclusion proof of an entry lies in a bundle of the first format."""
     return f"proofs/{index:012d}.tlog-proof"
 
 
@@ -102,7 +108,7 @@ def parse_manifest(payload: bytes) -> Manifest:
     """Read a manifest's payload; raise :class:`IntegrityError` ``E-MANIFEST`` for any other form."""
     match canonical.loads(payload):
         case {
-            "format": "radiomicnet-md-export/1",
+            "format": "radiomicnet-md-export/1" | "radiomicnet-md-export/2" as version,
             "origin": str(origin),
             "size": int(size),
             "root": str(root),
@@ -110,7 +116,8 @@ def parse_manifest(payload: bytes) -> Manifest:
             "files": dict(files),
             **more,
         } if not more and not isinstance(size, bool) and MANIFEST not in files and all(map(_PATH.fullmatch, files)):
-            return Manifest(origin, size, root, created, {path: _listed(item) for path, item in files.items()})
+            listed = {path: _listed(item) for path, item in files.items()}
+            return Manifest(origin, size, root, created, listed, version)
     raise _bad_manifest()
 
 
@@ -147,7 +154,8 @@ class _Bundle:
         self.evidence = Evidence(policy)
         self.exported: datetime | None = None
         self.files = Findings()
-        self.leaves = bytearray()  # the leaf hashes, one after the other
+        self.hashes: defaultdict[int, bytearray] = defaultdict(bytearray)  # of each level of tiles, one after the other
+        self.tiles: dict[str, Tile] = {}
         self.latest = ""
         self.uneven = False  # whether there are more entries than checkpoints, or fewer
 
@@ -212,7 +220,8 @@ class _Bundle:
         entries = self._lines(ENTRIES, manifest)
         notes = self._lines(CHECKPOINTS, manifest)
         for seen in self.walk.feed_all(self._pairs(entries, notes)):
-            self.leaves += seen.task.nodes[0].hash
+            for node in seen.task.nodes[:: tiles.HEIGHT]:
+                self.hashes[node.level // tiles.HEIGHT] += node.hash
             self.evidence.grown(seen.task.index + 1, seen.task.root)
         for _ in chain(entries, notes):  # one of the two may be longer; reading both to their ends checks both digests
             pass
@@ -229,6 +238,7 @@ class _Bundle:
             yield envelope, self.latest
 
     def _small_files(self, manifest: Manifest) -> None:
+        self.tiles = {tile.path: tile for tile in tiles.of_tree(self.walk.tree.size)}
         for path in sorted(manifest.files):
             if path in (ENTRIES, CHECKPOINTS, OUTSIDE):  # read already
                 continue
@@ -236,14 +246,19 @@ class _Bundle:
                 self._meaning(path, self._listed(path, manifest))
             except IntegrityError as problem:
                 self.files.add_problem(None, problem)
-        proofs = sum(path.startswith("proofs/") for path in manifest.files)
-        if proofs != manifest.size or not all(proof_path(index) in manifest.files for index in range(proofs)):
-            self.files.add(None, "E-BUNDLE-PROOFS", "The export does not hold one inclusion proof for each entry.")
+        if manifest.format == WITH_PROOFS:
+            proofs = sum(path.startswith("proofs/") for path in manifest.files)
+            if proofs != manifest.size or not all(proof_path(index) in manifest.files for index in range(proofs)):
+                self.files.add(None, "E-BUNDLE-PROOFS", "The export does not hold one inclusion proof for each entry.")
+        elif self.tiles.keys() != {path for path in manifest.files if path.startswith(f"{tiles.FOLDER}/")}:
+            self.files.add(None, "E-BUNDLE-TILES", "The export does not hold the tiles of its tree, and no other.")
 
     def _meaning(self, path: str, data: bytes) -> None:
         """Check what a file is there for: a signed file that says something false is still false."""
         if path.startswith("proofs/"):
             self._proof(path, data)
+        elif (tile := self.tiles.get(path)) and data != self._hashes(tile):
+            self.files.add(None, "E-BUNDLE-TILE", f"The tile {path} does not hold the hashes of the entries.")
         elif path == LATEST and data != self.latest.encode():
             self.files.add(None, "E-BUNDLE-CHECKPOINT", "The file `checkpoint` is not the log's newest checkpoint.")
         elif (match := _ARTEFACT.fullmatch(path)) and hashlib.sha256(data).hexdigest() != match[2]:
@@ -251,10 +266,14 @@ class _Bundle:
         elif (match := _PEM.fullmatch(path)) and _keyid(data) != match[1]:
             self.files.add(None, "E-BUNDLE-KEY", "A public key file is not the key that its name says.")
 
+    def _hashes(self, tile: Tile) -> bytes:
+        start = HASH_BYTES * tiles.WIDTH * tile.number
+        return bytes(self.hashes[tile.level][start : start + HASH_BYTES * tile.width])
+
     def _proof(self, path: str, data: bytes) -> None:
         parsed = proof.parse_inclusion(data.decode("utf-8", "replace"))
         start = HASH_BYTES * parsed.index
-        leaf = bytes(self.leaves[start : start + HASH_BYTES])
+        leaf = bytes(self.hashes[0][start : start + HASH_BYTES])
         if path != proof_path(parsed.index) or not leaf or parsed.note != self.latest:
             self.files.add(parsed.index, "E-BUNDLE-PROOF", "An inclusion proof is not about this log or this entry.")
             return

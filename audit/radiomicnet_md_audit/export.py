@@ -18,19 +18,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from string import Template
 
-from radiomicnet_md_audit import bundle, canonical, dsse, merkle, proof, testimony
+from radiomicnet_md_audit import bundle, canonical, dsse, merkle, testimony, tiles
 from radiomicnet_md_audit.bundle import Listed, Manifest
 from radiomicnet_md_audit.errors import ConfigurationError, IntegrityError
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.policy import Policy
 
 _PAGE = 256
-_NODES_KEPT = 1024
 
 
 def write(ledger: Ledger, folder: Path, policy: Policy | None = None, artefacts: Path | None = None) -> Manifest:
@@ -83,10 +81,10 @@ class _Export:
         with self.ledger.store.read() as transaction:
             latest = transaction.note(size)
             root = merkle.root(transaction.node, size).hex()
-            nodes = lru_cache(_NODES_KEPT)(transaction.node)  # the paths of neighbours share all but a few nodes
-            for index in range(size):
-                path = tuple(merkle.inclusion(nodes, index, size))
-                self._put(bundle.proof_path(index), str(proof.Inclusion(index, path, latest)).encode())
+            for tile in tiles.of_tree(size):
+                first = tiles.WIDTH * tile.number
+                hashes = transaction.nodes(tiles.HEIGHT * tile.level, first, first + tile.width)
+                self._put(tile.path, b"".join(hashes))
         self._lines(bundle.ENTRIES, self._entries(size))
         self._lines(bundle.CHECKPOINTS, self._checkpoints(size))
         self._put(bundle.LATEST, latest.encode())
@@ -138,7 +136,6 @@ class _Export:
             origin=self.ledger.origin,
             size=size,
             last=size - 1,
-            proof=bundle.proof_path(size - 1),
             vkey=self.policy.log_keys_at(size)[0].vkey(),
         )
         return text.encode()

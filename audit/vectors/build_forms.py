@@ -249,7 +249,7 @@ def anchor_vectors() -> dict[str, object]:
 
 def manifest_vectors() -> dict[str, object]:
     """The signed list of an export, and lists that are none."""
-    files = {"entries.jsonl": bundle.Listed("1" * 64, 9), "proofs/000000000000.tlog-proof": bundle.Listed("2" * 64, 5)}
+    files = {"entries.jsonl": bundle.Listed("1" * 64, 9), "tile/0/000.p/1": bundle.Listed("2" * 64, 32)}
     good = bundle.Manifest(ORIGIN, 1, "3" * 64, TIME, files).payload()
     document: Any = json.loads(good)
 
@@ -261,13 +261,13 @@ def manifest_vectors() -> dict[str, object]:
 
     paths = {
         "a path that leads out": "../escaped",
-        "a path that leads out later": "proofs/../../escaped",
+        "a path that leads out later": "tile/../../escaped",
         "an absolute path": "/etc/passwd",
-        "a path of Windows": "proofs\\0",
+        "a path of Windows": "tile\\0",
         "a drive of Windows": "C:escaped",
-        "a hidden file": "proofs/.hidden",
-        "an empty component": "proofs//0",
-        "a folder": "proofs/",
+        "a hidden file": "tile/.hidden",
+        "an empty component": "tile//0",
+        "a folder": "tile/",
         "an empty path": "",
         "a name with a space": "a b",
         "a name that is not ASCII": "ä",
@@ -275,7 +275,7 @@ def manifest_vectors() -> dict[str, object]:
     }
     cases: Cases = {
         **{name: listing(path) for name, path in paths.items()},
-        "another version": (of(format="radiomicnet-md-export/2"), "E-MANIFEST"),
+        "another version": (of(format="radiomicnet-md-export/3"), "E-MANIFEST"),
         "an unknown member": (of(more=1), "E-MANIFEST"),
         "a size as text": (of(size="1"), "E-MANIFEST"),
         "a file without its size": (of(files={"a": {"sha256": "4" * 64}}), "E-MANIFEST"),
@@ -284,9 +284,13 @@ def manifest_vectors() -> dict[str, object]:
         "a repeated member": (good.decode()[:-1] + ',"size":1}', "E-CANONICAL-BYTES"),
         "white space": (json.dumps(document), "E-CANONICAL-BYTES"),
     }
-    envelope = dsse.seal(good, bundle.MANIFEST_TYPE, KEYS.signer).decode()
+    old = of(format=bundle.WITH_PROOFS, files={"proofs/000000000000.tlog-proof": {"sha256": "2" * 64, "size": 5}})
+    accept = [
+        {"envelope": dsse.seal(payload.encode(), bundle.MANIFEST_TYPE, KEYS.signer).decode(), "payload": payload}
+        for payload in (good.decode(), old)
+    ]
     about = {"ed25519": KEYS.signer.public.raw.hex(), "payload_type": bundle.MANIFEST_TYPE}
-    return {**about, "accept": [{"envelope": envelope, "payload": good.decode()}], "reject": _named("payload", cases)}
+    return {**about, "accept": accept, "reject": _named("payload", cases)}
 
 
 def _log() -> dict[str, object]:

@@ -26,7 +26,7 @@ def inclusion(index: int, note: str = PAIRS[SIZE - 1][1]) -> Inclusion:
     return Inclusion(index, tuple(merkle.inclusion(lambda *at: NODES[at], index, SIZE)), note)
 
 
-FILES = {
+_SHARED = {
     "entries.jsonl": b"".join(envelope + b"\n" for envelope, _ in PAIRS[:SIZE]),
     "checkpoints.jsonl": b"".join(canonical.dumps(note) + b"\n" for _, note in PAIRS[:SIZE]),
     "checkpoint": PAIRS[SIZE - 1][1].encode(),
@@ -34,8 +34,11 @@ FILES = {
     "VERIFY.md": b"how to",
     PEM: ENGINE.public.to_pem(),
     ARTEFACT: b"mask",
-    **{bundle.proof_path(index): str(inclusion(index)).encode() for index in range(SIZE)},
 }
+TILE = "tile/0/000.p/4"
+FILES = {**_SHARED, TILE: b"".join(NODES[0, index] for index in range(SIZE))}
+# An export of the first format.
+OLD_FILES = {**_SHARED, **{bundle.proof_path(index): str(inclusion(index)).encode() for index in range(SIZE)}}
 HONEST_MANIFEST = Manifest(
     ORIGIN,
     SIZE,
@@ -60,5 +63,5 @@ def sealed(files: dict[str, bytes], key: sign.SigningKey = KEYS.signer, **change
     return dsse.seal(manifest.payload(), bundle.MANIFEST_TYPE, key)
 
 
-def changed(**change: bytes | None) -> dict[str, bytes]:
-    return {path: data for path, data in {**FILES, **change}.items() if data is not None}
+def changed(base: dict[str, bytes] = FILES, /, **change: bytes | None) -> dict[str, bytes]:
+    return {path: data for path, data in {**base, **change}.items() if data is not None}

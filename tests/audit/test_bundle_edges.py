@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md_audit import bundle, canonical, checkpoint, dsse, proof, sign
+from radiomicnet_md_audit import bundle, canonical, checkpoint, dsse, sign
 from radiomicnet_md_audit.bundle import COMPLETE, BundleError, verify_bundle
 from radiomicnet_md_audit.checkpoint import LogKeys
 from radiomicnet_md_audit.errors import ExitCode, IntegrityError
@@ -23,8 +23,10 @@ from tests.audit.small_exports import (
     FILES,
     HONEST_MANIFEST,
     MASK,
+    OLD_FILES,
     PEM,
     SIZE,
+    TILE,
     TREE,
     changed,
     inclusion,
@@ -78,7 +80,7 @@ def test_a_manifest_says_what_was_written() -> None:
 
 
 DOCUMENT = {
-    "format": "radiomicnet-md-export/1",
+    "format": "radiomicnet-md-export/2",
     "origin": ORIGIN,
     "size": SIZE,
     "root": TREE.root().hex(),
@@ -93,7 +95,7 @@ DOCUMENT = {
         *({key: value for key, value in DOCUMENT.items() if key != missing} for missing in DOCUMENT),
         *({**DOCUMENT, key: other} for key in DOCUMENT for other in (None, [], 5 if key != "size" else "5")),
         {**DOCUMENT, "more": 1},
-        {**DOCUMENT, "format": "radiomicnet-md-export/2"},
+        {**DOCUMENT, "format": "radiomicnet-md-export/3"},
         {**DOCUMENT, "size": True},
         {**DOCUMENT, "files": {"manifest.json": {"sha256": "0" * 64, "size": 1}}},
         *({**DOCUMENT, "files": {path: {"sha256": "0" * 64, "size": 1}}} for path in ("", "/a", "a/", "a//b", "../a")),
@@ -141,6 +143,7 @@ LAST = FILES["entries.jsonl"].splitlines(keepends=True)[-1]
 NOTE = FILES["checkpoints.jsonl"].splitlines(keepends=True)[-1]
 NEXT = log(HONEST)[SIZE]
 PROOF = bundle.proof_path(1)
+LEAVES = FILES[TILE]
 
 
 @pytest.mark.parametrize(
@@ -174,21 +177,16 @@ def test_what_differs_from_the_manifest_is_found(
         (changed(**{PEM: STRANGER.public.to_pem()}), {}, [(None, "E-BUNDLE-KEY")]),
         (changed(**{PEM: b"no key"}), {}, [(None, "E-BUNDLE-KEY")]),
         (changed(checkpoint=PAIRS[2][1].encode()), {}, [(None, "E-BUNDLE-CHECKPOINT")]),
-        (changed(**{PROOF: FILES[bundle.proof_path(2)]}), {}, [(2, "E-BUNDLE-PROOF")]),
-        (changed(**{PROOF: str(inclusion(1, PAIRS[2][1])).encode()}), {}, [(1, "E-BUNDLE-PROOF")]),
-        (changed(**{PROOF: str(replace(inclusion(1), index=SIZE)).encode()}), {}, [(4, "E-BUNDLE-PROOF")]),
-        (changed(**{PROOF: str(replace(inclusion(1), path=(bytes(32),) * 2)).encode()}), {},
-         [(None, "E-PROOF-INCLUSION")]),
-        (changed(**{PROOF: str(replace(inclusion(1), path=())).encode()}), {}, [(None, "E-PROOF-INCLUSION")]),
-        (changed(**{PROOF: b"\xff"}), {}, [(None, "E-PROOF-FORM")]),
-        (changed(**{PROOF: None}), {}, [(None, "E-BUNDLE-PROOFS")]),
-        (changed(**{PROOF: None, "proofs/other": FILES[PROOF]}), {},
-         [(1, "E-BUNDLE-PROOF"), (None, "E-BUNDLE-PROOFS")]),
-        (changed(**{bundle.proof_path(4): str(replace(inclusion(1), index=SIZE)).encode()}), {},
-         [(4, "E-BUNDLE-PROOF"), (None, "E-BUNDLE-PROOFS")]),
+        (changed(**{TILE: LEAVES[32:64] + LEAVES[:32] + LEAVES[64:]}), {}, [(None, "E-BUNDLE-TILE")]),
+        (changed(**{TILE: LEAVES[:-1]}), {}, [(None, "E-BUNDLE-TILE")]),
+        (changed(**{TILE: LEAVES + LEAVES[:32]}), {}, [(None, "E-BUNDLE-TILE")]),
+        (changed(**{TILE: None}), {}, [(None, "E-BUNDLE-TILES")]),
+        (changed(**{TILE: None, "tile/0/000.p/3": LEAVES[:96]}), {}, [(None, "E-BUNDLE-TILES")]),
+        (changed(**{"tile/0/000": LEAVES}), {}, [(None, "E-BUNDLE-TILES")]),
+        (changed(**{"tile/1/000.p/1": LEAVES[:32]}), {}, [(None, "E-BUNDLE-TILES")]),
         (changed(**{"entries.jsonl": FILES["entries.jsonl"] + NEXT[0] + b"\n"}), {}, [(None, "E-BUNDLE-SIZE")]),
         (changed(**{"checkpoints.jsonl": FILES["checkpoints.jsonl"] + NOTE}), {}, [(None, "E-BUNDLE-SIZE")]),
-        (FILES, {"size": SIZE + 1}, [(None, "E-BUNDLE-SIZE"), (None, "E-BUNDLE-PROOFS")]),
+        (FILES, {"size": SIZE + 1}, [(None, "E-BUNDLE-SIZE")]),
         (FILES, {"root": "0" * 64}, [(None, "E-BUNDLE-ROOT")]),
         (FILES, {"origin": "example.org/other"}, [(None, "E-ORIGIN")]),
         (changed(**{"checkpoints.jsonl": FILES["checkpoints.jsonl"] + b"{ }\n"}), {}, [(None, "E-BUNDLE-SIZE")]),
@@ -305,7 +303,33 @@ def test_an_export_of_a_log_with_wrong_checkpoints_says_so(tmp_path: Path) -> No
     lie = checkpoint.issue(replace(head, root=bytes(32)), KEYS, 0)
     files = changed(checkpoint=lie.encode())
     files["checkpoints.jsonl"] = files["checkpoints.jsonl"].replace(NOTE, canonical.dumps(lie) + b"\n")
-    for index in range(SIZE):
-        files[bundle.proof_path(index)] = str(inclusion(index, lie)).encode()
     assert found(lay(tmp_path / "export", sealed(files), files)) == [(SIZE - 1, "E-CHECKPOINT-ROOT")]
-    assert proof.parse_inclusion(files[PROOF].decode()).note == lie
+
+
+@pytest.mark.parametrize(
+    ("files", "manifest", "expected"),
+    [
+        (OLD_FILES, {}, []),
+        (changed(OLD_FILES, **{PROOF: OLD_FILES[bundle.proof_path(2)]}), {}, [(2, "E-BUNDLE-PROOF")]),
+        (changed(OLD_FILES, **{PROOF: str(inclusion(1, PAIRS[2][1])).encode()}), {}, [(1, "E-BUNDLE-PROOF")]),
+        (changed(OLD_FILES, **{PROOF: str(replace(inclusion(1), index=SIZE)).encode()}), {}, [(4, "E-BUNDLE-PROOF")]),
+        (changed(OLD_FILES, **{PROOF: str(replace(inclusion(1), path=(bytes(32),) * 2)).encode()}), {},
+         [(None, "E-PROOF-INCLUSION")]),
+        (changed(OLD_FILES, **{PROOF: str(replace(inclusion(1), path=())).encode()}), {},
+         [(None, "E-PROOF-INCLUSION")]),
+        (changed(OLD_FILES, **{PROOF: b"\xff"}), {}, [(None, "E-PROOF-FORM")]),
+        (changed(OLD_FILES, **{PROOF: None}), {}, [(None, "E-BUNDLE-PROOFS")]),
+        (changed(OLD_FILES, **{PROOF: None, "proofs/other": OLD_FILES[PROOF]}), {},
+         [(1, "E-BUNDLE-PROOF"), (None, "E-BUNDLE-PROOFS")]),
+        (changed(OLD_FILES, **{bundle.proof_path(4): str(replace(inclusion(1), index=SIZE)).encode()}), {},
+         [(4, "E-BUNDLE-PROOF"), (None, "E-BUNDLE-PROOFS")]),
+        (OLD_FILES, {"size": SIZE + 1}, [(None, "E-BUNDLE-SIZE"), (None, "E-BUNDLE-PROOFS")]),
+        (FILES, {}, [(None, "E-BUNDLE-PROOFS")]),  # each format has its own
+        (OLD_FILES, {"format": bundle.FORMAT}, [(None, "E-BUNDLE-TILES")]),
+    ],
+)  # fmt: skip
+def test_an_export_of_the_first_format_has_a_proof_for_each_entry(
+    tmp_path: Path, files: dict[str, bytes], manifest: dict[str, object], expected: list[tuple[int | None, str]]
+) -> None:
+    folder = lay(tmp_path / "export", sealed(files, **{"format": bundle.WITH_PROOFS, **manifest}), files)
+    assert found(folder) == expected

@@ -39,7 +39,7 @@ def test_an_export_holds_what_verification_needs(exported: Path, site: Site) -> 
     assert report.size == 7
     files = {path.relative_to(exported).as_posix() for path in exported.rglob("*") if path.is_file()}
     assert {"manifest.json", "policy.json", "VERIFY.md", "entries.jsonl", "checkpoints.jsonl", "checkpoint"} <= files
-    assert {bundle.proof_path(index) for index in range(7)} <= files
+    assert "tile/0/000.p/7" in files
     assert f"artefacts/{MASK_DIGEST[:2]}/{MASK_DIGEST}" in files
     assert f"keys/{site.engine.public.keyid}.pem" in files
 
@@ -80,14 +80,14 @@ def test_every_byte_of_every_file_of_a_small_export_counts(tmp_path: Path) -> No
 def test_bytes_all_over_an_export_of_200_records_count(tmp_path: Path) -> None:
     made = flips.Exported(tmp_path, records=200)
     places = made.scattered(180)
-    assert {path for path, _ in places} >= {path for path in made.files if path.parent.name != "proofs"}
+    assert {path for path, _ in places} >= set(made.files)
     assert made.unnoticed(places) == []
 
 
 ADDITIONS: dict[str, Callable[[Path], object]] = {
     "more": lambda path: path.write_bytes(b""),
     ".hidden": lambda path: path.write_bytes(b""),
-    "proofs/.git": Path.mkdir,
+    "tile/.git": Path.mkdir,
     "empty": Path.mkdir,
     "link": lambda path: path.symlink_to("checkpoint"),
     "Checkpoint": lambda path: path.write_bytes(path.with_name("checkpoint").read_bytes()),
@@ -112,7 +112,7 @@ def test_a_file_replaced_by_a_link_to_its_twin_is_found(exported: Path, site: Si
 @pytest.mark.verifies("SRS-LOG-009")
 @pytest.mark.parametrize(
     "missing",
-    ["manifest.json", "entries.jsonl", "checkpoints.jsonl", "checkpoint", "policy.json", "VERIFY.md", "proofs", "keys"],
+    ["manifest.json", "entries.jsonl", "checkpoints.jsonl", "checkpoint", "policy.json", "VERIFY.md", "tile", "keys"],
 )
 def test_a_missing_file_is_found(exported: Path, site: Site, missing: str) -> None:
     path = exported / missing
@@ -150,11 +150,10 @@ def test_a_manifest_by_another_key_is_refused(exported: Path, site: Site) -> Non
 def test_a_signed_lie_is_still_a_lie(exported: Path, site: Site, tmp_path: Path) -> None:
     """Whoever holds the log key and changes a file and the manifest is held to what the files mean."""
     artefact = f"artefacts/{MASK_DIGEST[:2]}/{MASK_DIGEST}"
-    proof, other = bundle.proof_path(2), bundle.proof_path(3)
     cases: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         artefact: ("E-BUNDLE-ARTEFACT", lambda _: b"another"),
         "checkpoint": ("E-BUNDLE-CHECKPOINT", lambda data: data.replace(b"\n7\n", b"\n8\n")),
-        proof: ("E-BUNDLE-PROOF", lambda _: (exported / other).read_bytes()),
+        "tile/0/000.p/7": ("E-BUNDLE-TILE", lambda data: data[:64] + data[96:128] + data[64:96] + data[128:]),
         f"keys/{site.engine.public.keyid}.pem": ("E-BUNDLE-KEY", lambda _: sign.generate().public.to_pem()),
         "entries.jsonl": ("E-BUNDLE-SIZE", lambda data: b"".join(data.splitlines(keepends=True)[:-1])),
         "checkpoints.jsonl": ("E-CHECKPOINT-FORM", lambda data: data.replace(b'"example', b'"\\nexample', 1)),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md_audit import bundle, canonical, dsse, export, policy, sign
+from radiomicnet_md_audit import canonical, dsse, export, policy, sign
 from radiomicnet_md_audit.bundle import verify_bundle
 from tests.audit.sites import Site
 
@@ -57,27 +57,30 @@ def go_verifier(exported: Path, tmp_path: Path, require: Callable[[str], Path]) 
 def test_go_accepts_and_refuses_what_we_do(exported: Path, site: Site, go_verifier: Path) -> None:
     vkey = site.policy.log_keys[0][0].vkey()
     assert vkey in (exported / "VERIFY.md").read_text("utf-8")
-    entries = exported / "entries.jsonl"
 
-    def go(proof: Path) -> bool:
-        done = subprocess.run([go_verifier, vkey, entries, proof], capture_output=True, text=True, check=False)
+    def go(index: int) -> bool:
+        command = [go_verifier, vkey, str(index)]
+        done = subprocess.run(command, cwd=exported, capture_output=True, text=True, check=False)
         assert "panic" not in done.stderr
         return done.returncode == 0
 
-    for index in range(7):
-        assert go(exported / bundle.proof_path(index))
-    good = (exported / bundle.proof_path(4)).read_text("utf-8")
-    changed = go_verifier.parent / "changed.tlog-proof"
-    line = good.splitlines()[2]
-    for text in (
-        good.replace("index 4", "index 5"),
-        good.replace(line, "A" * 43 + "="),
-        good.replace(line + "\n", ""),
-        good.replace("\n7\n", "\n8\n"),
-        good.replace(site.origin, "example.org/other"),
-    ):
-        changed.write_text(text, encoding="utf-8")
-        assert not go(changed)
+    assert all(go(index) for index in range(7))
+    assert not go(7)
+    for path, change in CHANGES:
+        good = (exported / path).read_bytes()
+        (exported / path).write_bytes(change(good))
+        assert (exported / path).read_bytes() != good
+        assert not go(4), path
+        (exported / path).write_bytes(good)
+
+
+CHANGES: list[tuple[str, Callable[[bytes], bytes]]] = [
+    ("tile/0/000.p/7", lambda data: data[32:64] + data[:32] + data[64:]),
+    ("tile/0/000.p/7", lambda data: data[:-32]),
+    ("checkpoint", lambda data: data.replace(b"\n7\n", b"\n8\n")),
+    ("checkpoint", lambda data: data.replace(b"example", b"Example")),
+    ("entries.jsonl", lambda data: b"".join(data.splitlines(keepends=True)[1:])),
+]
 
 
 @pytest.mark.verifies("SRS-LOG-003")
@@ -91,6 +94,6 @@ def test_go_passes_over_the_post_quantum_line(
         export.write(ledger, tmp_path / "pq-export")
     folder = tmp_path / "pq-export"
     assert verify_bundle(folder, policy.parse((folder / "policy.json").read_bytes())).ok
-    command = [go_verifier, site.policy.log_keys[0][0].vkey(), folder / "entries.jsonl", folder / bundle.proof_path(2)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [go_verifier, site.policy.log_keys[0][0].vkey(), "2"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -53,6 +53,7 @@ TESTS = {
     "keychange": ("keychange_edges",),
     "examine": ("verify_edges", "verify_report", "keychange_edges"),
     "verify": ("verify_edges", "verify_report", "keychange_edges"),
+    "tiles": ("tiles",),
     "bundle": ("bundle_edges", "outside_edges"),
     "stored": ("stored_edges", "evidence"),
 }

@@ -7,10 +7,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from radiomicnet_md_audit import bundle, dsse, export, sign
 from radiomicnet_md_audit.checkpoint import LogKeys
 from radiomicnet_md_audit.ledger import Ledger
+from radiomicnet_md_audit.merkle import HASH_BYTES
 from radiomicnet_md_audit.store import Store
 from tests.audit.tampering.attacks import altered, attack
 from tests.audit.tampering.scene import Scene, stranger
@@ -87,6 +89,11 @@ def another(scene: Scene) -> None:
         raise RuntimeError
 
 
+def _tile(scene: Scene) -> Path:
+    """Return the one tile of a small log."""
+    return next((scene.export / "tile" / "0" / "000.p").iterdir())
+
+
 @attack
 def replaced(scene: Scene, by: str) -> None:
     """Put another folder in the export's place."""
@@ -97,7 +104,7 @@ def replaced(scene: Scene, by: str) -> None:
 @attack
 def emptied(scene: Scene) -> None:
     """Sign an export of no record at all."""
-    shutil.rmtree(scene.export / "proofs")
+    shutil.rmtree(scene.export / "tile")
     for name in ("entries.jsonl", "checkpoints.jsonl", "checkpoint"):
         (scene.export / name).write_bytes(b"")
     resealed(scene, "log", size=0)
@@ -129,11 +136,49 @@ def key_replaced(scene: Scene, key: str) -> None:
 
 
 @attack
-def proof_shortened(scene: Scene, index: int) -> None:
-    """Leave the last hash out of a proof."""
-    path = scene.export / bundle.proof_path(index)
-    head, blank, note = path.read_text("utf-8").partition("\n\n")
-    path.write_text(head.rpartition("\n")[0] + blank + note, encoding="utf-8")
+def hashes_swapped(scene: Scene, index: int) -> None:
+    """Let the hashes of an entry and of the next change places in their tile."""
+    path = _tile(scene)
+    data, at = path.read_bytes(), HASH_BYTES * index
+    one, other = data[at : at + HASH_BYTES], data[at + HASH_BYTES : at + 2 * HASH_BYTES]
+    path.write_bytes(data[:at] + other + one + data[at + 2 * HASH_BYTES :])
+
+
+@attack
+def hash_left_out(scene: Scene) -> None:
+    """Leave the last hash out of the tile, and give it the name that it has then."""
+    path = _tile(scene)
+    data = path.read_bytes()[:-HASH_BYTES]
+    path.unlink()
+    path.with_name(str(len(data) // HASH_BYTES)).write_bytes(data)
+
+
+@attack
+def tile_of_another_log(scene: Scene) -> None:
+    """Give the hashes of other entries."""
+    path = _tile(scene)
+    path.write_bytes(hashlib.sha512(path.read_bytes()).digest() * (path.stat().st_size // (2 * HASH_BYTES) + 1))
+
+
+@attack
+def tile_removed(scene: Scene) -> None:
+    """Take the tile away."""
+    shutil.rmtree(scene.export / "tile")
+
+
+@attack
+def tile_above(scene: Scene) -> None:
+    """Add a tile of a level that the tree does not reach."""
+    path = scene.export / "tile" / "1" / "000.p" / "1"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(HASH_BYTES))
+
+
+@attack
+def of_the_first_format(scene: Scene) -> None:
+    """Call it an export of the first format, which has no tiles."""
+    shutil.rmtree(scene.export / "tile")
+    resealed(scene, "log", format=bundle.WITH_PROOFS)
 
 
 @attack
