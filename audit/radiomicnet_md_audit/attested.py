@@ -56,7 +56,7 @@ class Attested:
         if not (count or self.wrong or self.people.roster):
             return None
         if self.wrong:
-            return False, f"{self.wrong} records of people or signatures do not hold; {count} signatures do."
+            return False, f"{self.wrong} findings in records of people and signatures; {count} signatures hold."
         said = ", ".join(f"{self._meanings[meaning]} {meaning}" for meaning in MEANINGS if self._meanings[meaning])
         text = (
             "None."
