@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a signature says, against a person and a decision, without a log; and what a walk keeps of the entries before it."""
+"""What a signature says, against a person and a decision, without a log; and what a walk keeps of earlier entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from radiomicnet_md_audit import canonical, dsse, esignature, statement
 from radiomicnet_md_audit.attested import Attested
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.esignature import Signature, Signed, Subject
+from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.statement import Statement
+from radiomicnet_md_audit.verify import SIGNED, Walk
 from tests.audit import signers, small_logs
 from tests.audit.signers import key, person
 from tests.audit.small_logs import ORIGIN
@@ -63,6 +65,9 @@ def _code(record: Statement, who: Any = RITA, about: Subject | None = ABOUT) -> 
         {"signed": None},
         {"signed": {**ABOUT.signed._asdict(), "more": 1}},
         {"signed": {**ABOUT.signed._asdict(), "log_index": True}},
+        {"signed": {**ABOUT.signed._asdict(), "log_index": "3"}},
+        {"signed": {**ABOUT.signed._asdict(), "record_id": 2}},
+        {"signed": {**ABOUT.signed._asdict(), "envelope_sha256": 1}},
         {"signed": {**ABOUT.signed._asdict(), "log_index": 0}},
         {"signed": {**ABOUT.signed._asdict(), "log_index": -1}},
         {"signed": {**ABOUT.signed._asdict(), "record_id": "u" * 26}},
@@ -81,7 +86,10 @@ def _code(record: Statement, who: Any = RITA, about: Subject | None = ABOUT) -> 
         {"shown": [1]},
         {"shown": [{"name": 1, "sha256": "0" * 64}]},
         {"shown": [{"name": "a"}]},
+        {"shown": [{"name": "a", "sha256": 1}]},
         {"shown": [{"name": "a", "sha256": "0" * 64, "size": 1}]},
+        {"shown": [{"name": "a", "sha256": "0" * 64}] * 2},
+        {"shown": [{"name": "b", "sha256": "0" * 64}, {"name": "a", "sha256": "0" * 64}]},
         {"shown": [{"name": "-a", "sha256": "0" * 64}]},
         {"shown": [{"name": "a" * 65, "sha256": "0" * 64}]},
         {"shown": [{"name": "a", "sha256": "A" * 64}]},
@@ -211,7 +219,8 @@ def test_what_can_be_signed() -> None:
         assert esignature.subject(3, "e" * 64, entry) == Subject(
             Signed(entry.record_id, 3, "e" * 64), "uid:0", entry.log.time_utc
         )
-    assert esignature.subject(3, "", _entry("RESULT", operator=None)) is not None
+    nameless = [esignature.subject(3, "", _entry("RESULT", operator=operator)) for operator in (None, 7)]
+    assert [one and one.operator for one in nameless] == ["", ""]
     for other in (_entry("ERROR"), _entry(None), _entry("RESULT", statement.REPLAY)):
         assert esignature.subject(3, "", other) is None
 
@@ -244,7 +253,7 @@ class Walked:
 
 @pytest.fixture
 def walked() -> Walked:
-    """The genesis, decisions by four operators, an entry that says nothing, and Rita, whom nobody in particular added."""
+    """The genesis, decisions by several operators, an entry that says nothing, and Rita, added by nobody."""
     made = Walked()
     for index, operator in enumerate(("", "uid:0", "rita", "uid:7", "uid:0")):
         made.add(small_logs.entry(index, operator=operator))
@@ -270,11 +279,18 @@ def test_each_decision_is_found_again_with_its_operator(walked: Walked) -> None:
     )
 
 
+def test_the_entry_right_before_it_can_be_signed(walked: Walked) -> None:
+    walked.add(small_logs.entry(8))
+    assert walked.add(put(replace(GOOD, signed=walked.signed(8)))) is None
+
+
 ELSEWHERE: dict[str, Callable[[Signed], Signed]] = {
     "the genesis": lambda signed: signed._replace(log_index=0),
     "another decision": lambda signed: signed._replace(log_index=2),
     "what says nothing": lambda signed: signed._replace(log_index=5),
     "a change of a person": lambda signed: signed._replace(log_index=6),
+    "what says nothing, as it is kept": lambda _: Signed("0" * 26, 5, "0" * 64),
+    "a change of a person, as it is kept": lambda _: Signed("0" * 26, 6, "0" * 64),
     "itself": lambda signed: signed._replace(log_index=8),
     "the entry after it": lambda signed: signed._replace(log_index=9),
     "far away": lambda signed: signed._replace(log_index=2**53 - 1),
@@ -296,9 +312,17 @@ def test_the_claim_counts_meanings_and_people(walked: Walked) -> None:
     assert held
     assert text.startswith("3 (1 approve, 2 override), each by an enabled person's own key with a right to sign then, ")
     assert text.endswith(" people who signed: 1. People were changed with the keys of the log alone by entries 6.")
+    lena = person("lena", 31, must_change=False)
+    for change in (
+        signers.changed(ORIGIN, 4, "added", person("lena", 30), None, None, 30),
+        signers.changed(ORIGIN, 5, "passphrase", lena, "lena", 30, 31),
+    ):
+        assert walked.add(said(change)) is None
+    assert walked.add(put(signers.signature(9, lena, signed), 31)) is None
+    assert " people who signed: 2. " in (walked.walk.claim() or (None, ""))[1]
     anna = person("anna", 20, "admin")
     assert walked.add(said(signers.changed(ORIGIN, 3, "added", anna, None, None, 20))) is None
-    assert (walked.walk.claim() or (None, ""))[1].endswith("by entries 6, 11.")
+    assert (walked.walk.claim() or (None, ""))[1].endswith("by entries 6, 11, 14.")
 
 
 def test_a_log_without_people_makes_no_claim() -> None:
@@ -316,3 +340,58 @@ def test_a_record_of_a_person_that_does_not_hold_is_one_finding(walked: Walked) 
     assert walked.add(said(signers.attempted(5, None, "failed"))) is None
     assert walked.walk.wrong == 2
     assert canonical.dumps(list(walked.walk.people.roster)) == b'["rita"]'
+
+
+# -- the walk that every verification makes ----------------------------------------------------------------------------
+
+
+def _sealed(document: Document, index: int) -> bytes:
+    part = statement.parse(dsse.parse_unverified(small_logs.entry(index)).payload).log
+    whole = {**document, "predicate": {**document["predicate"], "log": vars(part)}}
+    return dsse.seal(canonical.dumps(whole), dsse.STATEMENT_TYPE, small_logs.ENGINE)
+
+
+def _log(signed_origin: str = ORIGIN) -> list[small_logs.Pair]:
+    """A genesis, a decision, Rita, and her signature."""
+    entries = [small_logs.entry(0), small_logs.entry(1)]
+    decision = statement.parse(dsse.parse_unverified(entries[1]).payload).record_id
+    about = Signed(decision, 1, hashlib.sha256(entries[1]).hexdigest())
+    for document in (
+        signers.changed(ORIGIN, 1, "added", person("rita", 3, "reviewer", "qa"), None, None, 3),
+        signers.changed(ORIGIN, 2, "passphrase", RITA, "rita", 3, 4),
+        signers.put_down(signed_origin, replace(GOOD, signed=about), 4),
+    ):
+        entries.append(_sealed(document, len(entries)))
+    return small_logs.log(entries)
+
+
+def _walk(pairs: list[small_logs.Pair], *, signatures: bool = True, policy: Policy | None = None) -> Walk:
+    walk = Walk(policy, None, signatures=signatures)
+    for envelope, note in pairs:
+        walk.feed(envelope, note)
+    return walk
+
+
+def test_the_walk_makes_the_claim_after_the_others() -> None:
+    walk = _walk(_log())
+    assert [claim.name for claim in walk.claims()][3:] == [SIGNED]
+    assert walk.claims()[3].ok
+    assert walk.findings() == ()
+
+
+def test_what_does_not_hold_is_a_finding_of_its_own_and_no_other_claim_fails() -> None:
+    walk = _walk(_log("example.org/other"))
+    assert [claim.ok for claim in walk.claims()] == [True, None, None, False]
+    assert [(found.index, found.code) for found in walk.findings()] == [(4, "E-SIG-SIGNATURE")]
+
+
+def test_the_policy_names_the_log_where_the_genesis_does_not() -> None:
+    walk = _walk([(b"no entry", ""), *_log()[1:]], policy=small_logs.POLICY)
+    assert "E-SIG-SIGNATURE" not in {found.code for found in walk.findings()}
+    assert "E-USER-CHANGE" not in {found.code for found in walk.findings()}
+
+
+def test_structure_alone_looks_at_no_signature() -> None:
+    walk = _walk(_log("example.org/other"), signatures=False)
+    assert walk.findings() == ()
+    assert SIGNED not in [claim.name for claim in walk.claims()]
