@@ -285,7 +285,8 @@ def page(kept: dict[str, Any]) -> str:
         f"| {what} | {value:.3f} | {limit:g} | {'BROKEN' if value > limit else ''} |"
         for what, value, limit in limits(single["rows"])
     ]
-    empty_ms, bytes_ms = single["rows"][EMPTY]["median"], 1e3 * single["bytes"] / BANDWIDTH
+    count, empty_ms = single["kernels"], single["rows"][EMPTY]["median"]
+    megabytes, moving_ms = single["bytes"] / 1e6, 1e3 * single["bytes"] / BANDWIDTH
     rows = ["\n".join(table(kept[str(images)], images)) for images in (first, last)]
     promises = "\n".join(["| promise | measured | limit | |", "|---|---:|---:|---|", *promised])
     wrong = sum(kept[str(images)]["wrong"] for images in BATCHES)
@@ -303,9 +304,9 @@ Recorded on {kept["date"]} by `python -P benchmarks/gpu.py --record`, not on the
   answers back. All other rows have inputs and outputs on the GPU.
 - Before and after the measurements every image's logit, contributions and rest were compared with the compiled
   engine's: {wrong} of {2 * sum(BATCHES)} comparisons differed.
-- The floor of one image: {single["kernels"]} kernels, one after the other; as many that do nothing take {empty_ms:.2f} ms.
+- The floor of one image: {count} kernels, one after the other; as many that do nothing take {empty_ms:.2f} ms.
   141 of them (as torch's profiler counts) only fill memory that is written next: torch's deterministic mode asks for
-  it. {single["bytes"] / 1e6:.0f} MB read and written take {bytes_ms:.3f} ms at {BANDWIDTH / 1e12:g} TB/s, and less out of the cache.
+  it. {megabytes:.0f} MB read and written take {moving_ms:.2f} ms at {BANDWIDTH / 1e12:g} TB/s, less out of the cache.
 
 {promises}
 

@@ -16,7 +16,7 @@ Rules of this module:
 - A gate's table and the head's tables are looked up; their sums are integers in 64 bits.
 - Torch's deterministic algorithms are asked for, and every setting is looked at before each image.
 
-It does not decide cases: the device runs the compiled loops. It confirms releases, and it is timed.
+It does not decide cases: the device runs the compiled loops. It is compared with them, and timed.
 """
 
 from __future__ import annotations
