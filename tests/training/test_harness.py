@@ -73,6 +73,7 @@ def test_an_interruption_changes_nothing(  # noqa: PLR0913 - fixtures
     whole = pixel.train(prepared, HELD_OUT, pixel.Job(settings, 7, tmp_path / "whole", "m"))
     job = pixel.Job(settings, 7, tmp_path / "torn", "m")
     with monkeypatch.context() as patch:
+        patch.setattr(pixel, "KEEP_EVERY", 0.0)
         interrupt(patch, call, number)
         with pytest.raises(KeyboardInterrupt):
             pixel.train(prepared, HELD_OUT, job)
@@ -81,6 +82,27 @@ def test_an_interruption_changes_nothing(  # noqa: PLR0913 - fixtures
     assert state(pixel.train(prepared, HELD_OUT, job)) == state(whole)
     assert len(whole.curve.loss) == optimiser["epochs"]
     assert list(whole.curve.held_out) == [optimiser["epochs"]]
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+@pytest.mark.parametrize(("every", "written"), [(0.0, 3), (3600.0, 1)])
+def test_quick_epochs_share_a_checkpoint_and_the_last_one_has_its_own(  # noqa: PLR0913 - fixtures
+    every: float,
+    written: int,
+    prepared: Prepared,
+    write_recipe: Write,
+    small: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings, _ = recipe.read(write_recipe(small, {"epochs": 3}))
+    saved: list[Any] = []
+    real = torch.save
+    monkeypatch.setattr(pixel, "KEEP_EVERY", every)
+    monkeypatch.setattr(torch, "save", lambda *arguments: saved.append(arguments) or real(*arguments))
+    run = pixel.train(prepared, HELD_OUT, pixel.Job(settings, 7, tmp_path / "unit", "m"))
+    assert len(saved) == written
+    assert saved[-1][0]["curve"]["loss"] == run.curve.loss
 
 
 @pytest.fixture

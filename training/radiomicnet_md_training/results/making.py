@@ -61,7 +61,7 @@ def provenance(rows: Mapping[str, Row]) -> str:
             f"`{row.run.recipe_sha256[:SHOWN]}`",
             f"`{row.run.data_files_sha256[:SHOWN]}`",
             _all(f"`{unit.code_sha256[:SHOWN]}`" for unit in row.run.units),
-            ", ".join(f"{key} {value}" for key, value in sorted(row.run.software.items())),
+            "; ".join(sorted({_versions(unit.software or row.run.software) for unit in row.run.units})),
         )
         for name, row in rows.items()
     ]
@@ -71,3 +71,7 @@ def provenance(rows: Mapping[str, Row]) -> str:
 
 def _all(texts: Iterable[str]) -> str:
     return ", ".join(sorted(set(texts)))
+
+
+def _versions(software: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(software.items()))
