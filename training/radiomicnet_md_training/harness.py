@@ -214,7 +214,7 @@ def train(recipe_file: Path, data: Path, out: Path, jobs: int, command: list[str
         raise ConfigurationError(
             "E-RUN-FAILED",
             f"{len(failed)} of the units of {row.recipe.name} ended with an error (see above)",
-            remedy="remove the cause and call the same command again: finished epochs are kept",
+            remedy="remove the cause and call the same command again: it goes on with the last checkpoint",
         )
 
 

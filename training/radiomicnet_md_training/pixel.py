@@ -140,10 +140,10 @@ def train(prepared: Prepared, held_out: NDArray[np.int64], job: Job) -> Run:
         started = time.monotonic()
         generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
         torch.manual_seed(seed * 100_003 + epoch)  # what a network itself draws, as dropout does
-        order = torch.randperm(len(index), generator=generator).to(target)
+        order = torch.randperm(len(index), generator=generator)[: steps * settings.batch].to(target)
         network.train()
-        lost = []
-        for chosen in order[: steps * settings.batch].split(settings.batch):
+        lost = []  # not asked for within an epoch: to ask is to wait
+        for chosen in order.reshape(steps, settings.batch):
             lost.append(_step(network, augment(whole.at(chosen), generator), optimiser, settings))
             schedule.step()
             follow(average, network, settings.average)
@@ -156,15 +156,8 @@ def train(prepared: Prepared, held_out: NDArray[np.int64], job: Job) -> Run:
             kept = time.monotonic()
         left = (time.monotonic() - begun) / (epoch + 1 - first) * (settings.epochs - epoch - 1)
         said = f", held out {curve.held_out[epoch + 1]:.3f}" if epoch + 1 in curve.held_out else ""
-        log.info(
-            "%s epoch %d/%d loss %.4f%s, %.0f min left",
-            folder.name,
-            epoch + 1,
-            settings.epochs,
-            curve.loss[-1],
-            said,
-            left / 60,
-        )
+        told = f"{folder.name} epoch {epoch + 1}/{settings.epochs} loss {curve.loss[-1]:.4f}{said}"
+        log.info("%s, %.0f min left", told, left / 60)
     return Run(average.eval().to("cpu"), curve)
 
 

@@ -47,8 +47,11 @@ def training(rows: Mapping[str, Row], pictures: Sequence[str]) -> str:
     picture = "\n\n![Held-out DSC while training](results/curves.png)" if "curves.png" in pictures else ""
     return (
         "## Training time\n\n"
-        "Wall time of training alone, one thread a training on a processor. Several may have run at the same time, so "
-        "these are no benchmark.\n\n" + table(header, lines, texts=3) + picture
+        "Wall time of training alone, one thread a training on a processor. Several may have run at the same time, two "
+        "dozen on a GPU, so these are no benchmark. Forward passes are in bfloat16 under autocast on either, TF32 is "
+        "off; rows trained on a GPU were measured, scored and calibrated on its machine.\n\n"
+        + table(header, lines, texts=3)
+        + picture
     )
 
 
