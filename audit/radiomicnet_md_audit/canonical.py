@@ -30,6 +30,9 @@ LARGEST_INTEGER = 2**53 - 1
 DEEPEST = 32
 
 _LISTS = (list, tuple)
+# Most keys and members are of these very types, and need no further look.
+_TEXT = frozenset({str})
+_ALWAYS_FINE = frozenset({str, bool, type(None)})
 
 # The first byte in UTF-8 of every character beyond U+FFFF.
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]")
@@ -89,9 +92,9 @@ def _is_too_deep(value: Value, depth: int) -> bool:
 
 def _check(value: object, depth: int) -> None:
     if isinstance(value, dict):
-        _check_items(value.values(), depth)
-        if not all(isinstance(key, str) for key in value):
+        if not _TEXT.issuperset(map(type, value)) and not all(isinstance(key, str) for key in value):
             _refuse("has a key that is no text")
+        _check_items(value.values(), depth)
     elif isinstance(value, _LISTS):
         _check_items(value, depth)
     elif isinstance(value, int):
@@ -105,7 +108,7 @@ def _check_items(items: Collection[object], depth: int) -> None:
     if items and depth == DEEPEST:
         _refuse(f"is nested deeper than {DEEPEST}")
     for item in items:
-        if type(item) is not str:  # most are texts, and every text is fine
+        if type(item) not in _ALWAYS_FINE:
             _check(item, depth + 1)
 
 
