@@ -28,6 +28,8 @@ VERBS = {
     "segment": "decide images: a signed record each, then masks and pictures",
     "features": "measure radiomic values and maps alone (no decision)",
     "audit": "list, show, verify, export, report and replay what the log holds",
+    "sign": "sign a decision: approve, reject or override it",
+    "users": "people: add, list, disable, roles, passphrases",
     "keys": "show, replace and revoke the keys of the log",
     "release": "show or verify the signed release",
     "doctor": "check everything this device needs, with a remedy for each failure",

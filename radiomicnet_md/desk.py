@@ -60,6 +60,11 @@ class Desk:
     engine: Engine | Problem  # the engine, or why no case may be decided here
     state: State
 
+    @property
+    def operator(self) -> str:
+        """The account that records name."""
+        return self.maker.operator
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -118,7 +123,7 @@ def _decided(path: Path, desk: Desk, target: Target) -> tuple[Attempt, Answer]:
     staged.publish()
     answer = _answer(path, attempt, predicate, receipt)
     try:
-        return attempt, replace(answer, outputs=_deliver(attempt, desk, receipt, target))
+        return attempt, replace(answer, outputs=_deliver(attempt, desk, predicate, receipt, target))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the record stands, and the caller learns both
         reason, exit_code = _reason(error, desk.home)
         return attempt, replace(answer, status="error", reason=reason, exit_code=exit_code)
@@ -302,16 +307,17 @@ def _degraded(desk: Desk, problem: Problem, event: Event) -> Desk:
     return replace(desk, engine=problem, state=after(desk.state, event))
 
 
-def _deliver(attempt: Attempt, desk: Desk, receipt: Receipt, target: Target) -> tuple[str, ...]:
+def _deliver(
+    attempt: Attempt, desk: Desk, predicate: dict[str, Any], receipt: Receipt, target: Target
+) -> tuple[str, ...]:
     if attempt.case.state is Outcome.REFUSED:
         delivery.withdraw(target, attempt.case.file_sha256)
     reading, decision, release = attempt.reading, attempt.case.decision, desk.maker.release
     if reading is None or decision is None or release is None:
         return ()
     name = " ".join((ALGORITHM, release["id"], *(f"({stamp})" for stamp in desk.maker.stamps[:1])))
-    implausible = ("implausible",) if _flags(attempt.case) else ()
-    stamp = " · ".join(("not a cleared device", *implausible, *desk.maker.stamps, f"record {receipt.record_id}"))
-    return delivery.deliver(reading, decision, receipt, target, Marks((name, release["version"]), stamp))
+    marks = Marks((name, release["version"]), record.stamp(predicate))
+    return delivery.deliver(reading, decision, receipt, target, marks)
 
 
 def _answer(path: Path, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:

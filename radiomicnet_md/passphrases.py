@@ -19,6 +19,8 @@ from pathlib import Path
 from radiomicnet_md.errors import ConfigurationError
 
 FILE_VARIABLE = "RADIOMICNET_MD_KEY_PASSPHRASE_FILE"
+PERSON_VARIABLE = "RADIOMICNET_MD_USER_PASSPHRASE_FILE"
+NEW_PERSON_VARIABLE = "RADIOMICNET_MD_NEW_PASSPHRASE_FILE"
 
 
 def existing(generated: Path, environ: Mapping[str, str] = os.environ, *, of: str = "this home") -> bytes:
@@ -56,37 +58,78 @@ def chosen(of: str) -> bytes:
         return found
     if not sys.stdin.isatty():
         raise _absent(f"The keys of {of} need a passphrase, and there is no terminal to ask at.")
+    return _typed_twice(of).encode()
+
+
+def of_person(user_id: str, environ: Mapping[str, str] = os.environ) -> str:
+    """A person's own, from the file that ``RADIOMICNET_MD_USER_PASSPHRASE_FILE`` names, else from the terminal.
+
+    Raises :class:`ConfigurationError` when there is neither.
+    """
+    found = _from_environment(environ, PERSON_VARIABLE)
+    if found is not None:
+        return _as_text(found, PERSON_VARIABLE)
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Passphrase of {user_id}: ")
+    raise _absent(f"{user_id} has to give a passphrase, and there is no terminal to ask at.", PERSON_VARIABLE)
+
+
+def new_of_person(user_id: str, environ: Mapping[str, str] = os.environ) -> str:
+    """A person's next one, from the file that ``RADIOMICNET_MD_NEW_PASSPHRASE_FILE`` names, else typed twice.
+
+    Raises :class:`ConfigurationError` when there is neither, or the two that were typed differ.
+    """
+    found = _from_environment(environ, NEW_PERSON_VARIABLE)
+    if found is not None:
+        return _as_text(found, NEW_PERSON_VARIABLE)
+    if sys.stdin.isatty():
+        return _typed_twice(user_id)
+    raise _absent(f"{user_id} needs a new passphrase, and there is no terminal to ask at.", NEW_PERSON_VARIABLE)
+
+
+def _typed_twice(of: str) -> str:
     first = getpass.getpass(f"New passphrase of {of}: ")
     if not first or getpass.getpass("The same again: ") != first:
         raise ConfigurationError(
             "E-KEY-PASSPHRASE", "The two passphrases differ, or were empty.", remedy="Give the command again."
         )
-    return first.encode()
+    return first
 
 
-def _from_environment(environ: Mapping[str, str]) -> bytes | None:
-    named = environ.get(FILE_VARIABLE)
-    return _first_line(Path(named)) if named else None
+def _from_environment(environ: Mapping[str, str], variable: str = FILE_VARIABLE) -> bytes | None:
+    named = environ.get(variable)
+    return _first_line(Path(named), variable) if named else None
 
 
-def _first_line(path: Path) -> bytes:
+def _as_text(passphrase: bytes, variable: str) -> str:
+    try:
+        return passphrase.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            "E-KEY-PASSPHRASE-FILE",
+            "The passphrase file is not UTF-8.",
+            remedy=f"Write the file that {variable} names again, in UTF-8.",
+        ) from None
+
+
+def _first_line(path: Path, variable: str = FILE_VARIABLE) -> bytes:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise ConfigurationError(
             "E-KEY-PASSPHRASE-FILE",
             f"The passphrase file cannot be read: {error.strerror}.",
-            remedy=f"Check the file that {FILE_VARIABLE} names.",
+            remedy=f"Check the file that {variable} names.",
         ) from None
     if not lines or not lines[0]:
         raise ConfigurationError(
             "E-KEY-PASSPHRASE-FILE",
             "The passphrase file is empty.",
-            remedy=f"Write the passphrase as the first line of the file that {FILE_VARIABLE} names.",
+            remedy=f"Write the passphrase as the first line of the file that {variable} names.",
         )
     return lines[0]
 
 
-def _absent(message: str) -> ConfigurationError:
-    remedy = f"Write it to a file that only you can read and name that file in {FILE_VARIABLE}."
+def _absent(message: str, variable: str = FILE_VARIABLE) -> ConfigurationError:
+    remedy = f"Write it to a file that only you can read and name that file in {variable}."
     return ConfigurationError("E-KEY-PASSPHRASE-ABSENT", message, remedy=remedy)

@@ -23,14 +23,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from radiomicnet_md import io, shelf
 from radiomicnet_md.desk import Desk, judged
 from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.errors import ExitCode, InputError, Problem, UsageError
-from radiomicnet_md.image import Image, Origin
+from radiomicnet_md.image import Image
 from radiomicnet_md.intent import new_id
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md_audit.statement import DECISION, REPLAY, build
@@ -168,19 +166,10 @@ def _kept_image(original: Mapping[str, Any], desk: Desk) -> Image:
     past = erased(desk.ledger).get(original["record_id"])
     if past is not None:
         raise _InputMissingError(f"The samples were erased (record {past.record_id}); give the file with --input.")
-    data = shelf.fetch(desk.home.folder, about["pixels_sha256"]) if "pixels_sha256" in about else None
-    if data is None:
+    image = shelf.kept_image(desk.home.folder, about)
+    if image is None:
         raise _InputMissingError("The samples are not kept in this home; give the file with --input.")
-    return _as_recorded(about, shelf.array_from(data))
-
-
-def _as_recorded(about: Mapping[str, Any], pixels: NDArray[Any]) -> Image:
-    """Samples (frames, rows, columns, samples) with the origin and the spacing of the record."""
-    origin = Origin(**{name: about[name] for name in Origin.__dataclass_fields__})
-    if about["spacing_mm"] is None:
-        return Image(pixels, origin, None)
-    down, across = map(float.fromhex, about["spacing_mm"])
-    return Image(pixels, origin, (down, across))
+    return image
 
 
 def _given_image(original: Mapping[str, Any], source: Path) -> Image:
@@ -194,7 +183,7 @@ def _given_image(original: Mapping[str, Any], source: Path) -> Image:
         raise
     if image.pixels_sha256 != about.get("pixels_sha256"):
         raise _InputMissingError("The given file does not hold the recorded samples.")
-    return _as_recorded(about, image.pixels)
+    return shelf.as_recorded(about, image.pixels)
 
 
 def _differences(original: Mapping[str, Any], again: Mapping[str, Any], case: Case) -> Iterator[str]:

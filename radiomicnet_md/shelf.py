@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md import vault
 from radiomicnet_md.errors import IntegrityError
+from radiomicnet_md.image import Image, Origin
 from radiomicnet_md.private import write_private
 from radiomicnet_md_audit.disk import sync_folder
 from radiomicnet_md_audit.statement import RECORD_ID
@@ -199,6 +200,24 @@ def array_from(data: bytes) -> NDArray[Any]:
     head, _, samples = data.partition(b"\n")
     kind, *shape = head.decode().split(" ")
     return np.frombuffer(samples, dtype=np.dtype(kind)).reshape([int(extent) for extent in shape]).copy()
+
+
+def kept_image(home: Path, about: Mapping[str, Any]) -> Image | None:
+    """The image as it was decoded, from the samples kept with a record whose part ``input`` is ``about``.
+
+    None where none are kept (any more); :class:`IntegrityError` where they were changed.
+    """
+    data = fetch(home, about["pixels_sha256"]) if "pixels_sha256" in about else None
+    return None if data is None else as_recorded(about, array_from(data))
+
+
+def as_recorded(about: Mapping[str, Any], pixels: NDArray[Any]) -> Image:
+    """Samples (frames, rows, columns, samples) with the origin and the spacing of the record."""
+    origin = Origin(**{name: about[name] for name in Origin.__dataclass_fields__})
+    if about["spacing_mm"] is None:
+        return Image(pixels, origin, None)
+    down, across = map(float.fromhex, about["spacing_mm"])
+    return Image(pixels, origin, (down, across))
 
 
 def _place(home: Path, record_id: str, name: str) -> Path:

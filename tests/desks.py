@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from radiomicnet_md import home as homes
+from radiomicnet_md import people
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Decision, Region
 from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine.acceptance import Limits
@@ -147,3 +149,31 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """An environment in which nothing of this machine's user is read."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     return {**kept, "HOME": str(home), "OMP_NUM_THREADS": "1", **more}
+
+
+class Stretching:
+    """Stretches passphrases at once, and counts how often; what it takes in earnest is tested by itself."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, passphrase: bytes, salt: bytes) -> bytes:
+        self.count += 1
+        return hashlib.sha256(salt + passphrase).digest()
+
+
+def quick_stretching(monkeypatch: pytest.MonkeyPatch) -> Stretching:
+    """Let people's passphrases open their keys without the wait that is meant for who guesses."""
+    made = Stretching()
+    monkeypatch.setattr(seal, "stretched", made)
+    return made
+
+
+FIRST, OWN, OTHER = "for the first day only", "own words of somebody", "other words than those"
+
+
+def add_person(place: people.Place, user: str, *roles: str, by: people.Identity | None = None) -> None:
+    """Add a person, who sets the passphrase ``OWN``."""
+    people.add(place, by, user, f"{user.title()} Example", roles or ("reviewer",), FIRST)
+    with people.enter(place, user, FIRST) as identity:
+        people.set_passphrase(place, identity, user, OWN)

@@ -157,7 +157,7 @@ def _task(row: Any, rings: Sequence[Ring | None]) -> Task:  # noqa: ANN401 -- wh
 def _found(seen: Seen) -> tuple[object, ...]:
     """Return what was found as plain values; of a decision, what checks against other entries need."""
     said = seen.said
-    told = None if said is None else (said.predicate_type, said.brief, said.record_id, *vars(said.log).values())
+    told = None if said is None else (said.brief, said.record_id, *vars(said.log).values())
     wrongs = [[_pair(one) for one in some] for some in (seen.record, seen.checkpoint, seen.trust)]
     return told, seen.keyid, seen.fits, wrongs
 
@@ -166,8 +166,8 @@ def _seen(task: Task, told: Any, keyid: str | None, fits: bool, wrongs: list[lis
     """Return what `_found` says of a task."""
     said = None
     if told is not None:
-        kind, predicate, identity, *log = told
-        said = Statement({"predicateType": kind, "predicate": predicate}, kind, predicate, identity, LogPart(*log))
+        document, identity, *log = told
+        said = Statement(document, document["predicateType"], document["predicate"], identity, LogPart(*log))
     return Seen(task, said, keyid, fits, *([Wrong(*one) for one in some] for some in wrongs))
 
 

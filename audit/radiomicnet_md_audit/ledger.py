@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -223,12 +224,12 @@ class Ledger:
                 rows = transaction.rows(page, min(page + _PAGE, end))
             yield from (Entry(row.index, row.envelope) for row in rows)
 
-    def events(self, *predicate_types: str) -> Iterator[Entry]:
-        """Yield the entries of these types, none of them that of decisions, in order."""
+    def events(self, *predicate_types: str, start: int = 0) -> Iterator[Entry]:
+        """Yield the entries of these types, none of them that of decisions, from ``start`` on, in order."""
         with self.store.read() as transaction:
             listed = transaction.version >= upgrading.WITH_EVENTS
             indices = transaction.events(predicate_types) if listed else range(transaction.size())
-        for index in indices:
+        for index in indices[bisect_left(indices, start) :]:
             for entry in self.entries(index, index + 1):
                 if listed or self.read(entry).predicate_type in predicate_types:
                     yield entry

@@ -196,7 +196,7 @@ def generate_cosigner() -> CosigningKey:
 
 
 def from_seed(seed: bytes) -> SigningKey:
-    """Return the Ed25519 key of a 32-byte seed; for test vectors, whose keys are public anyway."""
+    """Return the Ed25519 key of a 32-byte seed (RFC 8032 section 5.1.5)."""
     return SigningKey(Ed25519PrivateKey.from_private_bytes(seed))
 
 

@@ -29,6 +29,12 @@ KEY_EVENT = "urn:radiomicnet-md:key-event:1"
 HOLD = "urn:radiomicnet-md:hold:1"
 ERASURE = "urn:radiomicnet-md:erasure:1"
 MIGRATION = "urn:radiomicnet-md:migration:1"
+USER = "urn:radiomicnet-md:user:1"
+SIGN_IN = "urn:radiomicnet-md:sign-in:1"
+SIGNATURE = "urn:radiomicnet-md:signature:1"
+
+# What checks of other entries need of a decision.
+_BRIEF = ("request_id", "state", "operator")
 
 # A request ends with one of these; an ERROR ends an attempt, and another may follow.
 TERMINAL_STATES = ("RESULT", "REFUSED")
@@ -68,10 +74,11 @@ class Statement:
 
     @property
     def brief(self) -> dict[str, object]:
-        """The predicate; of a decision, what checks against other entries need of it."""
+        """The document; of a decision, what checks against other entries need of it."""
         if event(self.document) is not None:
-            return self.predicate
-        return {name: value for name, value in self.predicate.items() if name in ("request_id", "state")}
+            return self.document
+        needed = {name: value for name, value in self.predicate.items() if name in _BRIEF}
+        return {"predicateType": self.predicate_type, "predicate": needed}
 
 
 def record_id(random: bytes) -> str:

@@ -27,6 +27,7 @@ from itertools import islice
 from radiomicnet_md_audit import clock, dsse, keychange, merkle, statement
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorText, parse_line
+from radiomicnet_md_audit.attested import Attested
 from radiomicnet_md_audit.checkpoint import Checkpoint
 from radiomicnet_md_audit.crew import Crew
 from radiomicnet_md_audit.errors import IntegrityError, Problem
@@ -42,6 +43,7 @@ CONSISTENT = "internally consistent"
 ANCHORED = "consistent with the anchor"
 TRUSTED = "signed by trusted keys"
 UNCOMPROMISED = "signed while no key was in other hands"
+SIGNED = "electronic signatures"
 
 COPY = "a copy that you gave"
 
@@ -137,6 +139,7 @@ class Walk:
         self.consistency = Findings()
         self.trust = Findings()
         self.anchoring = Findings()
+        self.signing = Findings()
         self.declared: Policy | None = None
         self._signatures = signatures
         self._policy = policy
@@ -154,6 +157,7 @@ class Walk:
         self._moments: dict[str, tuple[str, int]] = {}
         self._set_back: tuple[int, int] | None = None  # how often the clock was, and first before which entry
         self._last: Task | None = None
+        self._attested = Attested()
 
     def feed(self, envelope: bytes, note: str) -> tuple[Statement | None, list[merkle.Node]]:
         """Check the next entry and its checkpoint; return what it says, if it says it properly, and its nodes."""
@@ -190,7 +194,8 @@ class Walk:
         if self.tree.size == 0:
             self.consistency.add(None, "E-LOG-EMPTY", "There is no entry at all; nothing was verified.")
         if self._signatures:
-            return (self._consistency_claim(), self._anchor_claim(), self._trust_claim(), *self._compromise_claim())
+            more = (*self._compromise_claim(), *self._signature_claim())
+            return (self._consistency_claim(), self._anchor_claim(), self._trust_claim(), *more)
         if self._last is not None:
             last = examine(self._last, self._policy_ring)
             self.consistency.add_all(self._last.index, (*last.record, *last.checkpoint))
@@ -202,7 +207,7 @@ class Walk:
 
     def findings(self, *others: Findings) -> tuple[Finding, ...]:
         """Return everything found here and in others' lists, each up to the limit."""
-        lists = (self.consistency, self.anchoring, self.trust, *others)
+        lists = (self.consistency, self.anchoring, self.trust, self.signing, *others)
         kept = [finding for one in lists for finding in one.kept]
         hidden = sum(one.count for one in lists) - len(kept)
         if hidden:
@@ -248,6 +253,8 @@ class Walk:
         self.consistency.add_all(task.index, seen.record)
         if seen.said is not None:
             self._once(task.index, seen.said, seen.keyid)
+        if self._signatures:
+            self._attest(task, seen.said)
         self.consistency.add_all(task.index, seen.checkpoint)
         self.trust.add_all(task.index, seen.trust)
         if not seen.fits and not self._root_differs:
@@ -304,6 +311,13 @@ class Walk:
             text = "The anchor holds another checkpoint here than the log: one of the two was changed or set back."
             self.anchoring.add(index, "E-ANCHOR-DIFFERS", text)
 
+    def _attest(self, task: Task, said: Statement | None) -> None:
+        """Hold a person's signature, or a change of a person, against what the log says before it."""
+        known = self.declared or self._policy
+        problem = self._attested.take(task.envelope, said, known.origin if known is not None else "")
+        if problem is not None:
+            self.signing.add_problem(task.index, problem)
+
     @property
     def anchored(self) -> Anchored | None:
         """The anchor's line of the newest entry that it and this log share."""
@@ -359,6 +373,11 @@ class Walk:
             return ()
         text = f"Entries {', '.join(texts)} are signed by a key that may have been in other hands by then."
         return (Claim(UNCOMPROMISED, ok=None, text=f"{text} A witness of that time can show that they are genuine."),)
+
+    def _signature_claim(self) -> tuple[Claim, ...]:
+        """Return what people's signatures come to; nothing in a log without people."""
+        found = self._attested.claim()
+        return () if found is None else (Claim(SIGNED, *found),)
 
 
 _UNCHECKED = "Not checked: only the first and the last entry were read and their signatures checked."

@@ -76,6 +76,7 @@ def _list(call: Call) -> int:
 
 def _show(call: Call) -> int:
     from radiomicnet_md import shelf
+    from radiomicnet_md.people import signatures
     from radiomicnet_md.privacy.history import erased
     from radiomicnet_md.review import proven, text
     from radiomicnet_md_audit.statement import DECISION
@@ -86,11 +87,13 @@ def _show(call: Call) -> int:
         past = erased(ledger).get(said.record_id)
         claims = past.claims() if past else shelf.claims(home.folder, said.predicate)
         statement, proof = proven.prove(ledger, entry, claims)
+        signed = signatures(ledger, said.record_id)
     if call.console.as_json:
         gone = past and past.record_id
-        call.console.emit({"log_index": proof.index, "erased": gone, "statement": statement}, "")
+        about = {"log_index": proof.index, "erased": gone, "signatures": [one.document() for one in signed]}
+        call.console.emit({**about, "statement": statement}, "")
     elif statement["predicateType"] == DECISION:
-        call.console.page(text.show(statement, proof, colour=call.console.colour))
+        call.console.page(text.show(statement, proof, signed, colour=call.console.colour))
     else:
         call.console.page(printable(json.dumps(statement["predicate"], indent=2)) + "\n")
     return ExitCode.OK

@@ -24,19 +24,21 @@ from radiomicnet_md.commands.call import Call
 from radiomicnet_md.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from radiomicnet_md.people import Signature
     from radiomicnet_md.privacy.history import Past
     from radiomicnet_md_audit.ledger import Ledger
     from radiomicnet_md_audit.statement import Statement
 
 _STATES = ("RESULT", "REFUSED", "ERROR")
 _INSTANT = timedelta(microseconds=1)  # what the log counts in
+_ABOUT = ("verdict", "user", "change", "outcome", "meaning")  # of what is no decision: its line ends in what there is
 _EXAMPLE = """\
 examples:
   radiomicnet-md audit list --last 10
   radiomicnet-md audit list --since 2026-11-01 --until 2026-11-30 --state REFUSED
   radiomicnet-md audit list --by-release busi-locked@0.3.0 --json
 
-A line holds: place in the log, time (UTC), record id, state, and the reason's code where there is one.
+A line holds: place in the log, time (UTC), record id, state, the reason's code where there is one, and signatures.
 """
 
 
@@ -95,6 +97,7 @@ def show(call: Call, ledger: Ledger, records: set[str] | None) -> int:
 
     Raises :class:`UsageError` for a filter that makes no sense here.
     """
+    from radiomicnet_md.people import signatures
     from radiomicnet_md.privacy.history import erased
 
     wanted, past = _filter(call.given, records), erased(ledger)
@@ -106,7 +109,7 @@ def show(call: Call, ledger: Ledger, records: set[str] | None) -> int:
         )
     shown = 0
     for index, record in _chosen(ledger, wanted, call.given.last):
-        _line(call, index, record, past.get(record.record_id))
+        _line(call, index, record, past.get(record.record_id), signatures(ledger, record.record_id))
         shown += 1
     call.console.note(f"{shown} of {ledger.size} entries" + ("; audit show ID explains one" if shown else ""))
     return ExitCode.OK
@@ -123,7 +126,7 @@ def _chosen(ledger: Ledger, wanted: Filter, last: int | None) -> Iterator[tuple[
     yield from reversed(list(islice((one for one in records if wanted.takes(one[1])), last)))
 
 
-def _line(call: Call, index: int, record: Statement, past: Past | None) -> None:
+def _line(call: Call, index: int, record: Statement, past: Past | None, signed: list[Signature]) -> None:
     predicate, time = record.predicate, record.log.time_utc
     kind = record.predicate_type.split(":")[-2]
     release = _part(predicate, "release")
@@ -138,9 +141,12 @@ def _line(call: Call, index: int, record: Statement, past: Past | None) -> None:
         "input_sha256": _part(predicate, "input").get("file_sha256"),
         "mask_sha256": _part(predicate, "outputs").get("mask_sha256"),
         "erased": past and past.record_id,
+        "signatures": [{"meaning": one.meaning, "user": one.user, "time": one.time_utc} for one in signed],
     }
     gone = "erased  " if past else ""
-    said = f"{gone}{_part(predicate, 'reason').get('code') or predicate.get('verdict') or ''}"
+    by = "".join(f"  {one.meaning} by {one.user}" for one in signed)
+    about = " ".join(str(predicate[name]) for name in _ABOUT if predicate.get(name))
+    said = f"{gone}{_part(predicate, 'reason').get('code') or about}{by}".strip()
     call.console.emit(
         line, f"{index:>5}  {time[:19]}Z  {record.record_id}  {line['state'] or kind:<8}  {said}".rstrip()
     )

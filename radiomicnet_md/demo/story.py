@@ -29,6 +29,7 @@ from radiomicnet_md.engine.release import default_folder, open_release
 from radiomicnet_md.errors import ExitCode, IntegrityError, Problem
 from radiomicnet_md.image import mask_sha256
 from radiomicnet_md.opening import open_desk
+from radiomicnet_md.people import signatures
 from radiomicnet_md.replay import Replayed, Verdict, replay
 from radiomicnet_md.review.proven import prove
 from radiomicnet_md.review.report import Finding, Picture, ShownCase, Story, page
@@ -159,7 +160,9 @@ def _verified(decided: Sequence[Decided], owner: home.Home) -> tuple[list[Findin
             statement, proof = prove(ledger, ledger.find(one.answer.record_id))
             note = one.given.truth_note if one.dice is not None else ""
             pictures = _pictures(one, answer_of(statement["predicate"]))
-            shown.append(ShownCase(one.given.title, one.given.source, statement, proof, one.dice, note, pictures))
+            signed = signatures(ledger, one.answer.record_id)
+            case = ShownCase(one.given.title, one.given.source, statement, proof, one.dice, note, pictures, signed)
+            shown.append(case)
     return [Finding(claim.name, claim.ok, claim.text) for claim in report.claims], shown
 
 

@@ -118,6 +118,13 @@ def statement(predicate: dict[str, Any], kind: str = DECISION) -> dict[str, Any]
     return build(kind, subjects or {"request": request}, predicate)
 
 
+def stamp(predicate: Mapping[str, Any]) -> str:
+    """The line that every picture of a result ends in."""
+    implausible = () if all(check["held"] for check in predicate["checks"]) else ("implausible",)
+    parts = ("not a cleared device", *implausible, *predicate["stamps"], f"record {predicate['record_id']}")
+    return " · ".join(parts)
+
+
 def integrals(decision: Decision, zone: NDArray[np.bool_]) -> dict[str, int]:
     """Sum over a zone (h2, w2) of each contribution, of the rest and of the bias, in 2**-LOGIT_BITS.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from radiomicnet_md import vault
 from radiomicnet_md.errors import UsageError
@@ -26,6 +26,7 @@ from radiomicnet_md.vault import Subject
 from radiomicnet_md_audit.statement import HOLD, build
 
 if TYPE_CHECKING:
+    from radiomicnet_md.home import Home
     from radiomicnet_md_audit.appending import Receipt
     from radiomicnet_md_audit.ledger import Ledger
 
@@ -34,6 +35,18 @@ LONGEST_REASON = 1000  # characters
 _NAMING = ("PatientID", "OtherPatientIDs", "PatientName", "PatientBirthDate", "AccessionNumber")
 _PARTS = re.compile(r"[\s^=\\,;]+")
 _SHORTEST_PART = 3  # characters: a shorter part of a name is also a part of many words
+
+
+class Sealed(Protocol):
+    """A home with the key of its vault."""
+
+    @property
+    def home(self) -> Home:
+        """The home."""
+
+    @property
+    def vault_key(self) -> bytes:
+        """The key of its vault."""
 
 
 class HeldError(UsageError):
@@ -85,7 +98,7 @@ def refuse_held(ledger: Ledger, subject: str) -> None:
         )
 
 
-def checked_reason(keeper: Keeper, subjects: Sequence[Subject], why: str) -> str:
+def checked_reason(keeper: Sealed, subjects: Sequence[Subject], why: str) -> str:
     """The reason as it goes into the log: one to 1,000 characters, and none of them names the person.
 
     Raises :class:`UsageError` ``E-REASON``, and ``E-REASON-IDENTITY`` where it holds what the vault keeps sealed: the

@@ -23,6 +23,7 @@ from radiomicnet_md.review.names import TIMES, label, printable, signed
 from radiomicnet_md.review.proven import Proof
 from radiomicnet_md.review.style import CSS
 from radiomicnet_md.review.text import answer
+from radiomicnet_md_audit.esignature import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class ShownCase:
     dice: float | None = None  # against a known truth; a demonstration, never a performance claim
     dice_note: str = ""
     pictures: Sequence[Picture] = ()
+    signatures: Sequence[Signature] = ()  # verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ def _case(number: int, case: ShownCase) -> str:
         facts.append(("Dice", f"{_dice(case)} {_text(case.dice_note)}"))
     facts.append(("Record", f"{_code(predicate['record_id'])}, log entry {case.proof.index}"))
     facts.append(("Signed by", _code(case.proof.keyid)))
+    facts += [("Signature", _signature(one)) for one in case.signatures]
     rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
     first, others = case.pictures[:1], case.pictures[1:]
     return f"""<article id="case-{number}" aria-labelledby="title-{number}">
@@ -186,6 +189,13 @@ def _case(number: int, case: ShownCase) -> str:
 <div class="{"beside" if first else "alone"}">{"".join(map(_figure, first))}<dl>{rows}</dl></div>
 {"".join(map(_figure, others))}
 </article>"""
+
+
+def _signature(one: Signature) -> str:
+    """Meaning, printed name and time of a person's signature (21 CFR 11.50)."""
+    why = "" if one.reason is None else f", because: {one.reason}"
+    said = f"{one.meaning}: {one.name} ({one.user}), {one.time_utc[:19].replace('T', ' ')} UTC{why}"
+    return f"{_text(said)}; record {_code(one.record_id)}"
 
 
 def _image(predicate: Mapping[str, Any]) -> str:

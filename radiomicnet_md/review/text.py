@@ -19,6 +19,7 @@ from typing import Any, Literal
 from radiomicnet_md.radiomics.definitions import BY_KEY
 from radiomicnet_md.review.names import MINUS, TIMES, label, measured, printable, short, signed
 from radiomicnet_md.review.proven import Proof
+from radiomicnet_md_audit.esignature import Signature
 
 Style = Literal["plain", "title", "alarm"]
 Line = tuple[Style, str]
@@ -34,19 +35,33 @@ _ZONES = ("lesion", "border", "background")
 _ANSI: dict[Style, str] = {"plain": "", "title": "\x1b[1m", "alarm": "\x1b[1;31m"}
 
 
-def show(statement: Mapping[str, Any], proof: Proof, *, colour: bool = False) -> str:
+def show(
+    statement: Mapping[str, Any], proof: Proof, signatures: Sequence[Signature] = (), *, colour: bool = False
+) -> str:
     """The page for one decision statement (in-toto, payload of the verified envelope); ends in a newline.
 
+    ``signatures`` are those on it, verified.
     ``colour`` adds ANSI sequences; it is for a terminal and for nothing else.
     """
     predicate = statement["predicate"]
-    lines = list(_lines(predicate, proof))
+    lines = list(_lines(predicate, proof, signatures))
     if colour:
         return "".join(f"{_ANSI[style]}{text}\x1b[0m\n" if style != "plain" else f"{text}\n" for style, text in lines)
     return "".join(f"{text}\n" for _, text in lines)
 
 
-def _lines(predicate: Mapping[str, Any], proof: Proof) -> Iterator[Line]:
+def above_proof(statement: Mapping[str, Any], proof: Proof) -> str:
+    """What :func:`show` prints of a decision before its proof: the same however the log has grown since."""
+    return "".join(f"{text}\n" for _, text in _decided(statement["predicate"], proof))
+
+
+def _lines(predicate: Mapping[str, Any], proof: Proof, signatures: Sequence[Signature]) -> Iterator[Line]:
+    yield from _decided(predicate, proof)
+    yield from _seal(predicate, proof)
+    yield from _signed(signatures)
+
+
+def _decided(predicate: Mapping[str, Any], proof: Proof) -> Iterator[Line]:
     yield from _head(predicate, proof)
     yield from _input(predicate)
     yield from _checks(predicate["checks"])
@@ -56,7 +71,6 @@ def _lines(predicate: Mapping[str, Any], proof: Proof) -> Iterator[Line]:
         yield from _groups(predicate["gates"], predicate["pixels"])
         yield from _measured(predicate["radiomics"])
         yield from _outputs(predicate)
-    yield from _seal(predicate, proof)
 
 
 def _head(predicate: Mapping[str, Any], proof: Proof) -> Iterator[Line]:
@@ -289,6 +303,20 @@ def _seal(predicate: Mapping[str, Any], proof: Proof, /) -> Iterator[Line]:
     yield from _row("", proof.root)
     for claim in proof.claims:
         yield from _row("claim", claim)
+
+
+def _signed(signatures: Sequence[Signature]) -> Iterator[Line]:
+    """Printed name, time and meaning of each signature (21 CFR 11.50)."""
+    if not signatures:
+        return
+    yield from _title(f"Electronic signatures: {len(signatures)} (verified before this page was printed)")
+    for one in signatures:
+        yield from _row(one.meaning, f"{one.name} ({one.user}, {', '.join(one.roles)})")
+        yield from _row("", f"{one.time_utc[:19].replace('T', ' ')} UTC, record {one.record_id}")
+        if one.reason is not None:
+            yield from _row("reason", one.reason)
+        for name, digest in one.shown:
+            yield from _row("having seen", f"{name}, sha256 {digest}")
 
 
 def _title(text: str) -> Iterator[Line]:

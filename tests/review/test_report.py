@@ -13,10 +13,23 @@ import pytest
 
 from radiomicnet_md.decision import Decision
 from radiomicnet_md.review import pictures, report
+from radiomicnet_md_audit.esignature import Signature, Signed
 from tests.review.conftest import Pages
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>&amp; \x1b[2J"
 VOID = {"meta", "img"}
+SIGNED = Signature(
+    "3" * 26,
+    Signed("4" * 26, 7, "5" * 64),
+    "rita",
+    HOSTILE,
+    ("reviewer",),
+    "6" * 64,
+    "override",
+    HOSTILE,
+    "2026-11-27T09:08:07.000000Z",
+    (("overlay.png", "7" * 64),),
+)
 
 
 class Outline(HTMLParser):
@@ -54,7 +67,9 @@ def story(pages: Pages, found: Decision, rejected: Decision) -> report.Story:
         version="0.1.0",
         time_utc="2026-11-23T09:00:00Z",
         cases=[
-            report.ShownCase(HOSTILE, HOSTILE, pages.result(found), pages.proof, 0.873, HOSTILE, [shown, shown]),
+            report.ShownCase(
+                HOSTILE, HOSTILE, pages.result(found), pages.proof, 0.873, HOSTILE, [shown, shown], [SIGNED]
+            ),
             report.ShownCase("normal", "public", pages.result(rejected), pages.proof, 1.0, "both empty", [shown]),
             report.ShownCase("echo", "wheel", pages.refused(HOSTILE, HOSTILE), pages.proof),
         ],
@@ -73,6 +88,13 @@ def test_the_page_is_well_formed_and_hostile_text_stays_text(story: report.Story
     assert not [name for _, name, _ in outline.attributes if name.startswith("on") or name == "style"]
     assert "<script>alert(1)</script>" in outline.words
     assert "\x1b" not in outline.words
+
+
+@pytest.mark.verifies("SRS-SIG-008")
+def test_a_signature_is_printed_with_name_time_and_meaning(story: report.Story) -> None:
+    words = Outline(report.page(story)).words
+    assert f"override: {HOSTILE.replace(chr(27), '?')} (rita), 2026-11-27 09:08:07 UTC, because: " in words
+    assert words.count("Signature") == 1
 
 
 @pytest.mark.verifies("SRS-OUT-004")

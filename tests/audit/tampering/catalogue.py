@@ -27,7 +27,7 @@ from radiomicnet_md_audit.bundle import COMPLETE
 from radiomicnet_md_audit.errors import Problem
 from radiomicnet_md_audit.evidence import STAMPED, WITNESSED
 from radiomicnet_md_audit.stored import AS_CLOSED
-from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, TRUSTED, UNCOMPROMISED
+from radiomicnet_md_audit.verify import ANCHORED, CONSISTENT, SIGNED, TRUSTED, UNCOMPROMISED
 from tests.audit.tampering import (
     anchors,
     exports,
@@ -37,6 +37,7 @@ from tests.audit.tampering import (
     records,
     rotations,
     rows,
+    signatures,
     spellings,
     testimonies,
 )
@@ -45,7 +46,7 @@ from tests.audit.tampering.scene import Outcome, Scene
 
 FILE = Path(__file__).with_name("catalogue.yaml")
 FORMAT = Path(__file__).resolve().parents[3] / "audit" / "FORMAT.md"
-MODULES = (anchors, exports, files, guards, notes, records, rotations, rows, spellings, testimonies)
+MODULES = (anchors, exports, files, guards, notes, records, rotations, rows, signatures, spellings, testimonies)
 
 CLAIMS = {
     "consistent": CONSISTENT,
@@ -54,6 +55,7 @@ CLAIMS = {
     "file": AS_CLOSED,
     "complete": COMPLETE,
     "uncompromised": UNCOMPROMISED,
+    "signed": SIGNED,
     "witnessed": WITNESSED,
     "stamped": STAMPED,
 }
@@ -115,6 +117,7 @@ def stated(case: Case | None, store: str, *, fails: bool, anchored: bool) -> dic
     failing, unchecked, holds = ([], [], []) if case is None else (case.fails, case.unchecked, case.holds)
     names = ["consistent", "anchored", "trusted", "complete" if store == "export" else "file", "witnessed", "stamped"]
     names += ["uncompromised"] if "uncompromised" in unchecked else []  # said only where a key was revoked
+    names += ["signed"] if "signed" in (*failing, *holds) else []  # said only where there are people
     said: dict[str, bool | None] = dict.fromkeys(names, True) | dict.fromkeys(("witnessed", "stamped"))
     if store == "export" and not anchored:
         said["anchored"] = None
