@@ -13,6 +13,7 @@
 #                 BENCH_FLAGS=--write also writes that page
 #   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
 #   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
+#   make bench-gpu         what was recorded on a GPU, as in docs/reference/benchmarks-gpu.md
 #   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
 #   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
 #                 FUZZ_FLAGS=--write also write their parts of that page
@@ -47,7 +48,7 @@ MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: docs clean
+.PHONY: bench-gpu docs clean
 
 setup: $(STAMP)
 
@@ -86,6 +87,9 @@ bench-networks: setup
 
 bench-engine: setup
 	@$(BIN)/python -P benchmarks/second_engine.py $(BENCH_FLAGS)
+
+bench-gpu: setup
+	@$(BIN)/python -P benchmarks/gpu.py $(BENCH_FLAGS)
 
 tamper: setup
 	@$(BIN)/python -m tests.audit.tampering $(TAMPER_FLAGS)

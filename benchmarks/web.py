@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests import desks
-from tests.web.serving import Served
 
 from radiomicnet_md import config, opening, people, phantom
 from radiomicnet_md import home as homes
@@ -29,6 +27,8 @@ from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import segment_file
 from radiomicnet_md.intent import new_id
 from radiomicnet_md_audit.statement import DECISION, build
+from tests import desks
+from tests.web.serving import Served
 
 QUERIES = ("", "state=REFUSED", "flagged=yes", "sort=flags", "sort=oldest", "sort=release&state=RESULT", "signed=no")
 
@@ -97,10 +97,17 @@ def measure(folder: Path, real: str) -> list[tuple[str, str]]:
                 times.append(timed(lambda address=address: _kept(client, address, answer)))  # type: ignore[misc]
                 found = answer[0].text.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
                 address = found or None
-        rows += [(f"{len(times)} pages of 50 lines, filtered and sorted, p50 / p95", f"{at(times, 50):.0f} / {at(times, 95):.0f} ms")]
+        rows += [
+            (
+                f"{len(times)} pages of 50 lines, filtered and sorted, p50 / p95",
+                f"{at(times, 50):.0f} / {at(times, 95):.0f} ms",
+            )
+        ]
         case = [timed(lambda: client.get(f"/records/{real}")) for _ in range(15)]
         rows += [("case page, p50 / p95", f"{at(case, 50):.0f} / {at(case, 95):.0f} ms")]
-        layers = [timed(lambda n=n: client.get(f"/records/{real}/layers/{n}.png")) for n in ("image", "outline", "runner-up")]  # type: ignore[misc]
+        layers = [
+            timed(lambda n=n: client.get(f"/records/{real}/layers/{n}.png")) for n in ("image", "outline", "runner-up")
+        ]  # type: ignore[misc]
         rows += [("its three layers, one after the other", f"{sum(layers) * 1000:.0f} ms")]
         pixel = [timed(lambda k=k: client.get(f"/records/{real}/pixels/{k}/{k}")) for k in range(40)]  # type: ignore[misc]
         rows += [("a pixel, p95", f"{at(pixel, 95):.0f} ms")]
@@ -135,9 +142,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=base) as folder:
         start = time.perf_counter()
         real = load(Path(folder), given.records)
-        print(f"{given.records:,} records made in {time.perf_counter() - start:.0f} s")  # noqa: T201
+        print(f"{given.records:,} records made in {time.perf_counter() - start:.0f} s")
         for name, value in measure(Path(folder), real):
-            print(f"| {name} | {value} |")  # noqa: T201
+            print(f"| {name} | {value} |")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
-# Where a part is found, or None. Names as in RADIOMICNET_MD_REQUIRE; .ci/run requires all but `data`, and
+# Where a part is found, or None. Names as in RADIOMICNET_MD_REQUIRE; .ci/run requires all but `data`, `gpu`, and
 # `unshare`, which a container may not be allowed.
 _PARTS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: shutil.which("chromium"),
@@ -50,6 +50,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "dciodvfy": lambda: shutil.which("dciodvfy"),
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
+    "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
     "playwright": lambda: _package("playwright"),
@@ -71,6 +72,13 @@ def _mounting(unshare: str | None) -> str | None:
         return None
     mount = [unshare, "-rm", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"]
     return unshare if subprocess.run(mount, capture_output=True, check=False).returncode == 0 else None
+
+
+def _gpu() -> str | None:
+    """The first GPU's file, if torch can use one."""
+    import torch
+
+    return "/dev/nvidia0" if torch.cuda.is_available() else None
 
 
 def _package(name: str) -> str | None:

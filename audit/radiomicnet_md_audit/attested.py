@@ -53,10 +53,10 @@ class Attested:
     def claim(self) -> tuple[bool, str] | None:
         """Return whether every signature and change of a person holds, and how many there are; None without any."""
         count = self._meanings.total()
-        if not (count or self.wrong or self.people.roster):
+        if not (self.wrong or self.people.roster):
             return None
         if self.wrong:
-            return False, f"{self.wrong} records of people or signatures do not hold; {count} signatures do."
+            return False, f"{self.wrong} findings in records of people and signatures; {count} signatures hold."
         said = ", ".join(f"{self._meanings[meaning]} {meaning}" for meaning in MEANINGS if self._meanings[meaning])
         text = (
             "None."
@@ -79,8 +79,8 @@ class Attested:
         self._signers.add(signature.user)
 
     def _subject(self, index: int) -> Subject | None:
-        """Return the entry at a place as something to sign; None where it is no such thing, or comes later."""
-        if not 0 <= index < len(self._rows) // _ROW.size:
+        """Return the entry at a place, from 1, as something to sign; None where it is no such thing, or comes later."""
+        if (index + 1) * _ROW.size > len(self._rows):
             return None
         digest, identity, time, operator = _ROW.unpack_from(self._rows, index * _ROW.size)
         if not time.strip(b"\0"):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _STATES = ("RESULT", "REFUSED", "ERROR")
 _INSTANT = timedelta(microseconds=1)  # what the log counts in
+_ABOUT = ("verdict", "user", "change", "outcome", "meaning")  # of what is no decision: its line ends in what there is
 _EXAMPLE = """\
 examples:
   radiomicnet-md audit list --last 10
@@ -144,7 +145,8 @@ def _line(call: Call, index: int, record: Statement, past: Past | None, signed: 
     }
     gone = "erased  " if past else ""
     by = "".join(f"  {one.meaning} by {one.user}" for one in signed)
-    said = f"{gone}{_part(predicate, 'reason').get('code') or predicate.get('verdict') or ''}{by}".strip()
+    about = " ".join(str(predicate[name]) for name in _ABOUT if predicate.get(name))
+    said = f"{gone}{_part(predicate, 'reason').get('code') or about}{by}".strip()
     call.console.emit(
         line, f"{index:>5}  {time[:19]}Z  {record.record_id}  {line['state'] or kind:<8}  {said}".rstrip()
     )

@@ -48,20 +48,30 @@ class Interpreter(Runner, Generic[Value]):
         self._before, self._after = split(operations)
         dropped = last_uses((*self._before, *self._after))
         self._dropped = dropped[: len(self._before)], dropped[len(self._before) :]
+        gates = (o for o in operations if isinstance(o, Gate))
+        self._kept = {f"spatial{gate.index}": gate.spatial for gate in gates} | {"output": operations[-1].target}
 
     def runs(self, images: NDArray[np.uint8], many: Sequence[Factors]) -> list[Codes]:
         """See :meth:`Runner.runs`."""
-        shared = {"image": self._given(images)}
+        return [
+            {name: self._codes(value, self._kept[name]) for name, value in found.items()}
+            for found in self.evaluate(self._given(images), many)
+        ]
+
+    def evaluate(self, given: Value, many: Sequence[Factors]) -> list[dict[str, Value]]:
+        """:meth:`runs` from a value to values."""
+        shared = {"image": given}
         for _ in self._steps(self._before, self._dropped[0], shared, ()):
             pass
-        return [dict(self._answer(dict(shared), factors)) for factors in many]
+        return [self._answer(dict(shared), factors) for factors in many]
 
-    def _answer(self, values: dict[str, Value], factors: Factors) -> Iterator[tuple[str, NDArray[np.int16]]]:
+    def _answer(self, values: dict[str, Value], factors: Factors) -> dict[str, Value]:
+        found = {}
         for operation in self._steps(self._after, self._dropped[1], values, factors):
             if isinstance(operation, Gate):
-                yield f"spatial{operation.index}", self._codes(values[operation.spatial], operation.spatial)
-        last = (*self._before, *self._after)[-1].target
-        yield "output", self._codes(values[last], last)
+                name = f"spatial{operation.index}"
+                found[name] = values[self._kept[name]]
+        return found | {"output": values[self._kept["output"]]}
 
     def _steps(
         self,

@@ -3,8 +3,8 @@
 
 Rules of this module:
 
-- What is kept is what lines are chosen by, never what is shown: a line is read from the log, and its signature checked,
-  when somebody looks at it.
+- A line is shown only while the log holds the very bytes whose signature was checked when it was read: the bytes are
+  fetched again and compared by SHA-256 each time somebody looks.
 - The newest are read first, so that the first page is there at once; the page says how far back reading has come.
 - A page goes on from the last line of the one before (a keyset): records that come meanwhile move nothing.
 - A record that does not verify has a line, which says so and nothing else.
@@ -12,6 +12,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -21,11 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.errors import IntegrityError
+from radiomicnet_md.review import text
 from radiomicnet_md_audit import esignature
 from radiomicnet_md_audit.statement import DECISION, SIGNATURE
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.ledger import Entry, Ledger
+    from radiomicnet_md_audit.statement import Statement
 
 STATES = ("RESULT", "REFUSED", "ERROR", "UNVERIFIED")
 SORTS = ("newest", "oldest", "state", "release", "flags")
@@ -60,6 +63,32 @@ class Page:
     size: int  # entries of the log
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the worklist shows of a decision, from a record whose signature was checked."""
+
+    record_id: str
+    time: str
+    state: str
+    answer: str
+    flags: tuple[str, ...]
+    release: str | None
+
+    @classmethod
+    def of(cls, said: Statement) -> Line:
+        """Read it from a verified decision."""
+        about: dict[str, Any] = said.predicate
+        named = about["release"]
+        return cls(
+            said.record_id,
+            said.log.time_utc,
+            about["state"],
+            text.answer(about),
+            tuple(check["name"] for check in about["checks"] if not check["held"]),
+            f"{named['id']}@{named['version']}" if named else None,
+        )
+
+
 @dataclass(slots=True)
 class _Columns:
     index: NDArray[np.int64]
@@ -76,6 +105,9 @@ class Books:
 
     ledger: Ledger
     _rows: list[tuple[int, int, int, int, str, str]] = field(default_factory=list)
+    _lines: dict[int, tuple[bytes, Line]] = field(
+        default_factory=dict
+    )  # by place: digest of the envelope, and the line
     _releases: dict[str, int] = field(default_factory=dict)
     _signed: set[str] = field(default_factory=set)
     _low: int = -1  # every entry from here …
@@ -121,6 +153,16 @@ class Books:
         after = (int(value[shown[-1]]), int(index[shown[-1]])) if more else None
         return Page(tuple(index[shown].tolist()), after, int(chosen.sum()), read, size)
 
+    def line(self, index: int) -> Line:
+        """The line of the decision at this place, of the bytes that the log holds now.
+
+        Raises :class:`IntegrityError` where they do not verify.
+        """
+        (entry,) = self.ledger.entries(index, index + 1)
+        digest = hashlib.sha256(entry.envelope).digest()
+        known = self._lines.get(index)
+        return known[1] if known is not None and known[0] == digest else Line.of(self.ledger.read(entry))
+
     def _follow(self) -> int:
         """Read what was appended since; for who holds the lock."""
         size = self.ledger.size
@@ -160,13 +202,11 @@ class Books:
             return
         if said.predicate_type != DECISION:
             return
-        about: dict[str, Any] = said.predicate
-        named = about.get("release")
-        release = self._releases.setdefault(_release(named), len(self._releases)) if isinstance(named, dict) else -1
-        state = about.get("state")
-        code = STATES.index(state) if state in STATES else STATES.index("UNVERIFIED")
-        flags = sum(not check["held"] for check in about["checks"]) if state == "RESULT" else 0
-        self._rows.append((entry.index, code, release, flags, said.record_id, said.log.time_utc))
+        line = Line.of(said)
+        self._lines[entry.index] = (hashlib.sha256(entry.envelope).digest(), line)
+        release = -1 if line.release is None else self._releases.setdefault(line.release, len(self._releases))
+        flags = len(line.flags) if line.state == "RESULT" else 0
+        self._rows.append((entry.index, STATES.index(line.state), release, flags, line.record_id, line.time))
 
     def _columns(self) -> _Columns:
         of = (len(self._rows), len(self._signed))
@@ -179,10 +219,6 @@ class Books:
             self._made = _Columns(numbers[:, 0], numbers[:, 1], numbers[:, 2], numbers[:, 3], signed, when)
             self._made_of, self._made_at = of, now
         return self._made
-
-
-def _release(named: dict[str, Any]) -> str:
-    return f"{named.get('id')}@{named.get('version')}"
 
 
 def _matching(columns: _Columns, wanted: Wanted, releases: dict[str, int]) -> NDArray[np.bool_]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of the worklist, and its lines: each is read and its signature checked when somebody looks."""
+"""What is asked of the worklist, and its lines, each of the bytes that the log holds when somebody looks."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,6 @@ from fastapi import Query
 from radiomicnet_md import people
 from radiomicnet_md.errors import IntegrityError, UsageError
 from radiomicnet_md.privacy.history import erased
-from radiomicnet_md.review import text
 from radiomicnet_md.web.books import Wanted
 from radiomicnet_md.web.house import House
 
@@ -65,24 +65,15 @@ def lines(house: House, indices: tuple[int, ...]) -> list[dict[str, Any]]:
 
 
 def _line(house: House, index: int, gone: dict[str, Any]) -> dict[str, Any]:
-    ledger = house.keeper.ledger
     try:
-        (entry,) = ledger.entries(index, index + 1)
-        said = ledger.read(entry)
-        signed = people.signatures(ledger, said.record_id)
+        line = house.books.line(index)
+        signed = people.signatures(house.keeper.ledger, line.record_id)
     except IntegrityError as problem:
         return {"index": index, "verified": False, "code": problem.code}
-    about: dict[str, Any] = said.predicate
-    named = about["release"]
     return {
         "index": index,
         "verified": True,
-        "record_id": said.record_id,
-        "time": said.log.time_utc,
-        "state": about["state"],
-        "answer": text.answer(about),
-        "flags": [check["name"] for check in about["checks"] if not check["held"]],
-        "release": f"{named['id']}@{named['version']}" if named else None,
+        **asdict(line),
         "signatures": [{"meaning": one.meaning, "name": one.name, "time": one.time_utc} for one in signed],
-        "erased": said.record_id in gone,
+        "erased": line.record_id in gone,
     }

@@ -222,6 +222,42 @@ def test_depth_ends_where_it_says(depth: int, inner: str) -> None:
     assert accepted(data) is (depth + (inner in ("1", '"a"', "{}")) <= canonical.DEEPEST + 1)
 
 
+def nested(depth: int, inner: object, *, as_dict: bool) -> object:
+    for _ in range(depth):
+        inner = {"k": inner} if as_dict else [inner]
+    return inner
+
+
+@pytest.mark.parametrize("as_dict", [True, False])
+@pytest.mark.parametrize(
+    ("inner", "deepest"), [(1, 32), ("a", 32), (None, 32), ([], 32), ({}, 32), ([1], 31), ({"a": "b"}, 31)]
+)
+def test_reading_and_writing_end_at_one_depth(inner: object, deepest: int, *, as_dict: bool) -> None:
+    for beside in ([], [[]] * 40):  # many containers, and none of them deep
+        good, bad = (nested(depth - 1, [inner, *beside], as_dict=as_dict) for depth in (deepest, deepest + 1))
+        for value in ([good], {"k": good}):
+            with pytest.raises(IntegrityError, match="nested deeper than 32"):
+                canonical.dumps(value)
+        assert canonical.loads(canonical.dumps(good)) == good
+        with pytest.raises(IntegrityError, match="nested deeper than 32"):
+            canonical.dumps(bad)
+        with pytest.raises(IntegrityError, match="not canonical"):
+            canonical.loads(json.dumps(bad, separators=(",", ":")).encode())
+
+
+class Name(str):
+    """A text of a type of its own."""
+
+    __slots__ = ()
+
+
+def test_a_text_of_another_type_is_a_text() -> None:
+    assert canonical.dumps({Name("b"): Name("x"), "a": 1}) == b'{"a":1,"b":"x"}'
+    for keys in ({Name("b"): 1, 2: 1}, {"b": 1, None: 1}, {Name("b"): 1, b"c": 1}):
+        with pytest.raises(IntegrityError, match="a key that is no text"):
+            canonical.dumps(keys)
+
+
 def test_a_number_of_thousands_of_digits_is_refused() -> None:
     assert not accepted(b"9" * 5000)
 

@@ -141,7 +141,7 @@ def test_nothing_in_a_signature_can_be_changed(
         assert [(finding.index, finding.code) for finding in report.findings] == [(receipt.index, code)]
         assert (_claim(report).ok, _claim(report).text) == (
             False,
-            "1 records of people or signatures do not hold; 1 signatures do.",
+            "1 findings in records of people and signatures; 1 signatures hold.",
         )
 
 
@@ -235,7 +235,7 @@ def test_who_may_not_sign_then_has_not_signed(scene: Scene, tmp_path: Path, stat
     receipt = scene.signers.sign("rita", scene.one)
     for report in scene.verify(tmp_path):
         assert [(one.index, one.code) for one in report.findings] == [(receipt.index, "E-SIG-PERSON")]
-        assert "1 signatures do" in _claim(report).text
+        assert "1 signatures hold" in _claim(report).text
 
 
 @pytest.mark.verifies("SRS-SIG-003")
@@ -262,7 +262,7 @@ def test_a_former_key_signs_nothing_more_and_what_it_signed_stays(scene: Scene, 
     receipt = scene.put(signers.put_down(scene.ledger.origin, said, former))
     for report in scene.verify(tmp_path):
         assert [(one.index, one.code) for one in report.findings] == [(receipt.index, "E-SIG-PERSON")]
-        assert "2 signatures do" in _claim(report).text
+        assert "2 signatures hold" in _claim(report).text
 
 
 def test_who_has_the_engine_key_alone_signs_for_nobody(scene: Scene, tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_other_processes_look_at_signatures_too(scene: Scene, monkeypatch: pytes
     assert [(one.index, one.code) for one in report.findings] == list(
         zip(bad, ["E-SIG-AUTHOR", "E-SIG-PERSON"], strict=True)
     )
-    assert "1 signatures do" in _claim(report).text
+    assert "1 signatures hold" in _claim(report).text
 
 
 _ACTS = st.lists(

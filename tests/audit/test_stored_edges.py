@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from radiomicnet_md_audit import dsse, merkle, settled, statement
+from radiomicnet_md_audit import dsse, merkle, settled, statement, stored
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.settled import State
@@ -187,6 +187,12 @@ def test_a_node_is_the_hash_of_what_is_below_it(level: int, index: int, last: in
     one = kept(ENTRIES)
     one.tree[level, index] = bytes(32)
     assert found(one) == [(last, "E-STORE-NODE")]
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of 300 entries has more than one page."""
+    monkeypatch.setattr(stored, "_PAGE", 256)
 
 
 @pytest.mark.parametrize(("level", "index", "last"), [(0, 0, 0), (0, 299, 299), (3, 20, 167), (8, 0, 255)])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,6 +135,31 @@ def test_who_was_changed_since_they_entered_signs_nothing(
     change(desk, admin)
     _refused(desk, "E-SIGN-RIGHT", rita, answer.record_id)
     assert verify_ledger(desk.ledger, None).ok
+
+
+def test_a_change_at_the_same_moment_leaves_no_signature_that_does_not_hold(
+    desk: Desk, admin: people.Identity, rita: people.Identity, case: Case
+) -> None:
+    record_id = case("quill", 1).record_id
+
+    def sign(number: int) -> str:
+        try:
+            people.sign(desk, rita, record_id, "approve", None, {f"view-{number}": "5" * 64})
+        except people.SigningError as error:
+            return error.code
+        else:
+            return "signed"
+
+    with ThreadPoolExecutor(4) as threads:
+        signing = [threads.submit(sign, number) for number in range(12)]
+        for _ in range(3):
+            people.disable(desk, admin, "rita")
+            people.enable(desk, admin, "rita")
+        came = [one.result() for one in signing]
+    assert set(came) <= {"signed", "E-SIGN-RIGHT"}
+    assert len(people.signatures(desk.ledger, record_id)) == came.count("signed")
+    report = verify_ledger(desk.ledger, None)
+    assert report.ok, report.findings
 
 
 def test_who_has_left_signs_nothing(desk: Desk, rita: people.Identity, answer: Answer) -> None:

@@ -73,6 +73,7 @@ def test_an_interruption_changes_nothing(  # noqa: PLR0913 - fixtures
     whole = pixel.train(prepared, HELD_OUT, pixel.Job(settings, 7, tmp_path / "whole", "m"))
     job = pixel.Job(settings, 7, tmp_path / "torn", "m")
     with monkeypatch.context() as patch:
+        patch.setattr(pixel, "KEEP_EVERY", 0.0)
         interrupt(patch, call, number)
         with pytest.raises(KeyboardInterrupt):
             pixel.train(prepared, HELD_OUT, job)
@@ -375,5 +376,6 @@ def test_a_unit_writes_its_curve_and_says_what_it_ran_on(
     assert not lines[1][2]
     assert 0 <= float(lines[2][2]) <= 1
     done = json.loads((folder / "done.json").read_text())
-    assert done["device"]
+    assert done["device"] == pixel.device_name()
+    assert done["software"]["torch"] == torch.__version__
     assert len(done["code_sha256"]) == 64

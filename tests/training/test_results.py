@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -150,6 +151,20 @@ def test_a_line_that_hides_a_failure_is_refused(stored: Path, lesion: int, found
     with pytest.raises(InputError) as caught:
         read.rows(stored)
     assert caught.value.code == "E-RESULTS-TORN"
+
+
+@pytest.mark.verifies("SRS-MOD-009", "SRS-MOD-012")
+def test_a_unit_trained_elsewhere_names_its_device_and_its_software(stored: Path) -> None:
+    about = json.loads((stored / "unet" / "run.json").read_text())
+    about["units"][0] |= {"device": "Maker 9000", "software": {"torch": "2.1+gpu", "python": "3.12.3"}}
+    (stored / "unet" / "run.json").write_text(json.dumps(about))
+    made = text(stored)
+    spent, made_from = (
+        next(row for row in section(made, heading) if row[0] == "`unet`")
+        for heading in ("## Training time", "## What each row was made from")
+    )
+    assert spent[2] == "Maker 9000, cpu"
+    assert made_from[-1] == "python 3.11.0, torch 2.0; python 3.12.3, torch 2.1+gpu"
 
 
 @pytest.mark.verifies("SRS-MOD-012")

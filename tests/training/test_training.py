@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -288,3 +289,37 @@ def test_the_same_seed_gives_the_same_weights(
     assert digest(whole.network) == digest(again.network) == digest(finished.network)
     assert digest(whole.network) != digest(other.network)
     assert len(whole.curve.loss) == 1
+
+
+@pytest.mark.verifies("SRS-MOD-009")
+def test_a_gpu_is_named_by_what_it_calls_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pixel.device_name() == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Maker 9000")
+    assert pixel.device_name() == "Maker 9000"
+
+
+@pytest.mark.verifies("SRS-MOD-011")
+@pytest.mark.parametrize(("every", "written"), [(0.0, [1, 2, 3]), (3600.0, [3])])
+def test_quick_epochs_share_a_checkpoint_and_the_last_one_has_its_own(  # noqa: PLR0913 - fixtures
+    every: float,
+    written: list[int],
+    prepared: Prepared,
+    write_recipe: Callable[..., Path],
+    small: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings, _ = recipe.read(write_recipe(small, {"epochs": 3}))
+    epochs: list[int] = []
+    real = torch.save
+
+    def save(kept: dict[str, Any], file: Path) -> None:
+        epochs.append(len(kept["curve"]["loss"]))
+        real(kept, file)
+
+    monkeypatch.setattr(pixel, "KEEP_EVERY", every)
+    monkeypatch.setattr(torch, "save", save)
+    pixel.train(prepared, np.arange(6, 9), pixel.Job(settings, 7, tmp_path / "unit", "m"))
+    assert epochs == written

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None, command: list[str] | None = None) -> int
         sys.stderr.write(f"{problem.code}: {problem}\n  {problem.remedy}\n")
         return problem.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: call the same command again, it goes on with the last finished epoch\n")
+        sys.stderr.write("interrupted: call the same command again, it goes on with the last checkpoint\n")
         return ExitCode.INTERRUPTED
     return ExitCode.OK
 

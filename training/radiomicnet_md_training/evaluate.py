@@ -74,7 +74,7 @@ def _unit(row: Row, unit: Unit, data: Path) -> list[Line]:
     if kept.is_file():
         return list(read(kept))
     prepared, held_out = row.prepared(unit), row.held_out(unit.fold)
-    network = row.run(unit, prepared).network
+    network = row.run(unit, prepared).network.to(pixel.device())
     views = {
         "one view": pixel.evidence(network, prepared, held_out, mirrored=False),
         TWO_VIEWS: pixel.evidence(network, prepared, held_out, mirrored=True),
@@ -90,7 +90,7 @@ def _unit(row: Row, unit: Unit, data: Path) -> list[Line]:
             rows, columns = row.data.sizes[case]
             highest = np.sort(half[i, : rows // 2, : columns // 2].ravel())[-HIGHEST:]
             lines.append(line(row, unit, case, decision, found[i, :rows, :columns], float(highest.mean()), data))
-    summed = networks.as_sum(network, prepared) if row.recipe.region is not None else None
+    summed = networks.as_sum(network.to("cpu"), prepared) if row.recipe.region is not None else None
     if summed is not None:
         engine = Engine(candidate.files(summed, prepared, row.recipe.measuring, candidate.NO_REGIONS))
         found_here = proposals.propose(engine, row.data, held_out, unit.fold)

@@ -55,7 +55,7 @@ def _row(row: Row, seen: dataset.Dataset, other: Path) -> Iterator[Line]:
     index = np.arange(len(seen.names))
     for unit in row.units():
         prepared = _prepared(row, unit)
-        network = row.run(unit, prepared).network
+        network = row.run(unit, prepared).network.to(pixel.device())
         z = pixel.evidence(network, prepare.as_seen(seen, prepared, row.recipe.measuring), index, mirrored=True)
         found = pixel.to_grid(torch.from_numpy(z)[:, None], seen.masks.shape[-1])[:, 0].numpy() >= 0
         for case, (rows, columns) in enumerate(seen.sizes):

@@ -155,7 +155,7 @@ def open_row(recipe_file: Path, data: Path, out: Path) -> Row:
         "data_files_sha256": files,
         "cases": len(loaded.names),
         "lesions": int(loaded.lesion.sum()),
-        "software": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "software": _software(),
     }
     text = json.dumps(about, indent=1, sort_keys=True) + "\n"
     if not kept.is_file() or kept.read_text() != text:  # units start at the same time; none finds half a file
@@ -181,11 +181,16 @@ def train_unit(row: Row, unit: Unit) -> None:
     write_csv(folder / "curve.csv", rows)
     text = {
         "seconds": round(run.curve.seconds, 1),
-        "device": str(pixel.device()),
+        "device": pixel.device_name(),
         "machine": platform.machine(),
+        "software": _software(),
         "code_sha256": _code_sha256(),
     }
     (folder / DONE).write_text(json.dumps(text, sort_keys=True) + "\n")
+
+
+def _software() -> dict[str, str]:
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
 
 
 def train(recipe_file: Path, data: Path, out: Path, jobs: int, command: list[str]) -> None:
@@ -209,7 +214,7 @@ def train(recipe_file: Path, data: Path, out: Path, jobs: int, command: list[str
         raise ConfigurationError(
             "E-RUN-FAILED",
             f"{len(failed)} of the units of {row.recipe.name} ended with an error (see above)",
-            remedy="remove the cause and call the same command again: finished epochs are kept",
+            remedy="remove the cause and call the same command again: it goes on with the last checkpoint",
         )
 
 

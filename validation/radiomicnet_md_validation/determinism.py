@@ -4,14 +4,15 @@
 Rules of this module:
 
 - A configuration that concerns a process has a fresh process; the hash of a stage goes over all images.
-- Every engine that a release can name has its part: the compiled loops of the device, torch and OpenVINO.
+- Every engine has its part: the device's compiled loops, torch, OpenVINO, and the GPU's where there is one.
 - The engine is the device's own and untouched. What no setting can reach (memory layout, batch) is forced on it from
   outside, so that the device needs no knob for it.
 - The float network beside it is the same program with the same weights and without any rounding.
 - Real images where the data folder is there (the first of the open splits), drawn ones otherwise; the page says which.
 
 ``python -m radiomicnet_md_validation.determinism`` shows the page, with ``--write`` it goes to
-``docs/reference/determinism.md``. Exit code 3: two hashes differ.
+``docs/reference/determinism.md``. ``--record FILE`` keeps the hashes of this machine, the numpy reference's too, for
+the page of another one. Exit code 3: two hashes differ.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -36,12 +39,14 @@ from numpy.typing import NDArray
 from radiomicnet_md import compiling
 from radiomicnet_md.engine import runner, runners
 from radiomicnet_md.engine.segment import Engine
+from radiomicnet_md_validation import recorded
 
 PAGE = Path("docs/reference/determinism.md")
 DIFFERENT = 3
 IMAGES = 50
 STAGES = ("features", "trunk", "contributions", "logit", "mask")
 FLOAT = "float32"
+GPU, REFERENCE = "gpu", "reference"  # runners that no release can name
 Found = dict[str, str]
 
 
@@ -89,6 +94,13 @@ def _runs(target: str) -> bool:
     return "v4" not in target or "avx512bw" in flags
 
 
+def _gpu() -> tuple[Configuration, ...]:
+    import torch
+
+    batches = (1, 2, 5, 64) if torch.cuda.is_available() else ()
+    return tuple(Configuration(f"GPU, batch of {count}", 2, runner=GPU, batch=count) for count in batches)
+
+
 _OPENVINO = tuple(
     Configuration(f"OpenVINO, {count} thread{'s' * (count > 1)}", count, runner=runners.OPENVINO) for count in (1, 2)
 )
@@ -106,11 +118,9 @@ CONFIGURATIONS = (
     _torch("without oneDNN and NNPACK", 1, forced="without oneDNN and NNPACK"),
     *_x86(),
     *(_OPENVINO if find_spec("openvino") else ()),
+    *_gpu(),
 )
-NOT_RUN = {
-    "GPU": "no GPU engine is part of the device yet; GPU use is refused",
-    "another release of torch": "no other CPU build can be installed beside this one here",
-}
+TO_RECORD = (Configuration("reference in plain NumPy", 1, runner=REFERENCE), *CONFIGURATIONS)  # three seconds an image
 
 
 def images(count: int = IMAGES) -> tuple[str, list[NDArray[np.uint8]]]:
@@ -139,16 +149,25 @@ def digests(given: Sequence[NDArray[np.uint8]], configuration: Configuration) ->
     from radiomicnet_md.engine.release import default_folder, open_release, trusted_keys
 
     _use_threads(configuration.threads)
-    engine = Engine.load(open_release(default_folder(), keys=trusted_keys()), configuration.runner)
-    engine.network = _Batched(engine.network, configuration.batch)
+    release = open_release(default_folder(), keys=trusted_keys())
+    if configuration.runner == REFERENCE:
+        with ProcessPoolExecutor() as pool:  # seconds an image, and each image alone
+            return _hashes(list(pool.map(partial(_by_reference, release.files), given)))
+    engine = Engine.load(release, None if configuration.runner == GPU else configuration.runner)
     found: list[dict[str, bytes]] = [{} for _ in given]
     order = range(len(given))[:: -1 if configuration.backwards else 1]
-    with force(configuration.forced):
+    with force(configuration.forced), _by_gpu(engine) if configuration.runner == GPU else nullcontext():
+        engine.network = _Batched(engine.network, configuration.batch)
         for i in order:
-            found[i] = _stages(engine, given[i], configuration.batch)
+            found[i] = _stages(engine, given[i], configuration)
+    return _hashes(found)
+
+
+def _hashes(found: Sequence[Mapping[str, bytes]]) -> Found:
+    stages = [stage for stage in (*STAGES, FLOAT) if stage in found[0]]
     return {
         stage: hashlib.sha256(b"".join(hashlib.sha256(one[stage]).digest() for one in found)).hexdigest()
-        for stage in (*STAGES, FLOAT)
+        for stage in stages
     }
 
 
@@ -164,18 +183,60 @@ class _Batched(runner.Runner):
         return [{name: array[-len(images) :] for name, array in codes.items()} for codes in found]
 
 
-def _stages(engine: Engine, source: NDArray[np.uint8], batch: int) -> dict[str, bytes]:
-    decision = engine.decide(source, None)
-    integers = {"contributions": decision.contributions, "logit": decision.logit}
-    said = {name: bytes.fromhex(digest) for name, digest in decision.stages.items()}
-    return (
-        said
-        | {name: np.ascontiguousarray(value, dtype="<i8").tobytes() for name, value in integers.items()}
-        | {FLOAT: np.ascontiguousarray(as_floats(engine, source, batch), dtype="<f4").tobytes()}
-    )
+def _stages(engine: Engine, source: NDArray[np.uint8], configuration: Configuration) -> dict[str, bytes]:
+    with _lesions_left_out() if find_spec("radiomics") is None else nullcontext():
+        decision = engine.decide(source, None)
+    device = "cuda" if configuration.runner == GPU else "cpu"
+    floats = as_floats(engine, source, configuration.batch, device)
+    return _integers(decision.stages, decision.contributions, decision.logit) | {
+        FLOAT: np.ascontiguousarray(floats, dtype="<f4").tobytes()
+    }
 
 
-def as_floats(engine: Engine, source: NDArray[np.uint8], batch: int = 1) -> NDArray[np.float32]:
+def _integers(
+    stages: Mapping[str, str], contributions: NDArray[np.int64], logit: NDArray[np.int64]
+) -> dict[str, bytes]:
+    said = {name: bytes.fromhex(digest) for name, digest in stages.items()}
+    integers = {"contributions": contributions, "logit": logit}
+    return said | {name: np.ascontiguousarray(value, dtype="<i8").tobytes() for name, value in integers.items()}
+
+
+def _by_reference(files: Mapping[str, bytes], source: NDArray[np.uint8]) -> dict[str, bytes]:
+    from radiomicnet_md.engine.reference import whole
+
+    answer = whole.decide(files, source)
+    return _integers(answer.stages, answer.contributions, answer.logit)
+
+
+@contextmanager
+def _by_gpu(engine: Engine) -> Iterator[None]:
+    """The network and the contributions of an engine by the GPU."""
+    from radiomicnet_md.engine import contributions
+    from radiomicnet_md.engine.gpu_engine import GpuEngine, GpuHead
+
+    engine.network = GpuEngine(engine.program, engine.tensors, engine.spatial)
+    there, plain = GpuHead(engine.head), contributions.attribute
+    contributions.attribute = lambda head, outputs, codes: there.attribute(outputs, codes)  # noqa: ARG005 - its form
+    try:
+        yield
+    finally:
+        contributions.attribute = plain
+
+
+@contextmanager
+def _lesions_left_out() -> Iterator[None]:
+    """Where PyRadiomics is absent: its values of the chosen regions are no stage."""
+    from radiomicnet_md.radiomics import per_lesion
+
+    plain = per_lesion.measure
+    per_lesion.measure = lambda *_, **__: per_lesion.Lesion({}, 0, 0, None)
+    try:
+        yield
+    finally:
+        per_lesion.measure = plain
+
+
+def as_floats(engine: Engine, source: NDArray[np.uint8], batch: int = 1, device: str = "cpu") -> NDArray[np.float32]:
     """The network's raw answer (gates + 1, h2, w2) by ordinary float32: the same program, nothing rounded."""
     import torch
     from torch.nn import functional
@@ -184,9 +245,13 @@ def as_floats(engine: Engine, source: NDArray[np.uint8], batch: int = 1) -> NDAr
 
     measured = measure.measure(source, engine.preprocessing)
     factors = engine.factors(measured.paper)
-    tensors = {name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in engine.tensors.items()}
+
+    def there(array: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(np.array(array, dtype=np.float32)).to(device)
+
+    tensors = {name: there(array) for name, array in engine.tensors.items()}
     views = np.concatenate([engine.preprocessing.views(measured.levels)] * batch)
-    values = {"image": torch.from_numpy(views.astype(np.float32))}
+    values = {"image": there(views)}
     unit = 2.0**-program.CODE_BITS
     for operation in engine.program:
         match operation:
@@ -201,11 +266,11 @@ def as_floats(engine: Engine, source: NDArray[np.uint8], batch: int = 1) -> NDAr
             case program.Up(name):
                 made = functional.interpolate(values[name], scale_factor=2.0, mode="nearest")
             case program.Gate(name, spatial, target, index):
-                factor = torch.from_numpy(factors[index].astype(np.float32)) * tensors[f"{target}.scale"]
+                factor = there(factors[index]) * tensors[f"{target}.scale"]
                 opened = torch.sigmoid(values[spatial] * unit) * 2**program.SIGMOID_BITS
                 made = values[name] * opened * factor[:, None, None]
         values[operation.target] = made
-    return np.asarray(made[-len(views) // batch].numpy())
+    return np.asarray(made[-len(views) // batch].cpu().numpy())
 
 
 @contextmanager
@@ -259,17 +324,19 @@ def elsewhere(configuration: Configuration, count: int) -> Found:
     return answer
 
 
-def rows(count: int) -> dict[str, Found]:
-    """Every configuration with its digests."""
-    found = {}
-    for configuration in CONFIGURATIONS:
+def rows(count: int, configurations: Sequence[Configuration] = CONFIGURATIONS) -> dict[str, Found]:
+    """Every configuration with its digests; as many at a time as have two cores each."""
+
+    def one(configuration: Configuration) -> Found:
         sys.stderr.write(f"{configuration.name}\n")
-        found[configuration.name] = elsewhere(configuration, count)
-    return found
+        return elsewhere(configuration, count)
+
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2)) as pool:
+        return dict(zip((c.name for c in configurations), pool.map(one, configurations), strict=True))
 
 
-def page(found: Mapping[str, Found], what: str) -> str:
-    """The whole page."""
+def page(found: Mapping[str, Found], what: str, kept: recorded.Recorded | None) -> str:
+    """The whole page; ``kept`` is what another machine recorded of the same images and release."""
     import torch
 
     hashes = {stage: {one[stage] for one in found.values()} for stage in (*STAGES, FLOAT)}
@@ -287,16 +354,9 @@ def page(found: Mapping[str, Found], what: str) -> str:
         f"{machine}, torch {torch.__version__}, NumPy {np.__version__}.",
         "Demonstration on public data, not clinical evidence.",
         "",
-        f"| configuration | {' | '.join(STAGES)} | {FLOAT}, for comparison |",
-        f"|---|{'---|' * (len(STAGES) + 1)}",
-        *(
-            f"| {name} | {' | '.join(f'`{one[stage][:12]}`' for stage in (*STAGES, FLOAT))} |"
-            for name, one in found.items()
-        ),
-        *(f"| {name} | {' | '.join(['NOT RUN'] * (len(STAGES) + 1))} |" for name in NOT_RUN),
+        *recorded.table(found, (*STAGES, FLOAT)),
         "",
-        *(f"{name}: NOT RUN, {why}." for name, why in NOT_RUN.items()),
-        "",
+        *recorded.section(found, kept, (*STAGES, FLOAT)),
     ]
     return "\n".join(lines)
 
@@ -304,9 +364,11 @@ def page(found: Mapping[str, Found], what: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Show or write the page, or print the digests of this process alone; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m radiomicnet_md_validation.determinism")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE} below the current folder")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--write", action="store_true", help=f"write {PAGE} below the current folder")
+    kind.add_argument("--record", type=Path, metavar="FILE", help="keep the hashes of this machine in a file")
+    kind.add_argument("--one", help="print the digests of one configuration, computed by this process")
     parser.add_argument("--images", type=int, default=IMAGES, help="how many images")
-    parser.add_argument("--one", help="print the digests of one configuration, computed by this process")
     chosen = parser.parse_args(arguments)
     compiling.use_private_cache()
     what, given = images(chosen.images)
@@ -314,16 +376,24 @@ def main(arguments: list[str] | None = None) -> int:
         import torch
 
         torch.use_deterministic_algorithms(mode=True)  # what others rely on; on a CPU the float hashes still differ
-        (configuration,) = [one for one in CONFIGURATIONS if one.name == chosen.one]
+        (configuration,) = [one for one in TO_RECORD if one.name == chosen.one]
         sys.stdout.write(json.dumps(digests(given, configuration)) + "\n")
         return 0
-    found = rows(chosen.images)
-    made = page(found, what)
+    if chosen.record is not None:
+        recorded.write(chosen.record, found := rows(chosen.images, TO_RECORD), given)
+        return _code([*found.values()])
+    found, kept = rows(chosen.images), recorded.fitting(given)
+    made = page(found, what, kept)
     if chosen.write:
         PAGE.write_text(made, encoding="utf-8")
     else:
         sys.stdout.write(made)
-    return DIFFERENT if any(len({one[stage] for one in found.values()}) > 1 for stage in STAGES) else 0
+    return _code([*found.values(), *(kept.rows.values() if kept else ())])
+
+
+def _code(found: Sequence[Found]) -> int:
+    """Of the process: whether every stage has one hash."""
+    return DIFFERENT if any(len({one[stage] for one in found}) > 1 for stage in STAGES) else 0
 
 
 if __name__ == "__main__":

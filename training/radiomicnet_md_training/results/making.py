@@ -47,8 +47,11 @@ def training(rows: Mapping[str, Row], pictures: Sequence[str]) -> str:
     picture = "\n\n![Held-out DSC while training](results/curves.png)" if "curves.png" in pictures else ""
     return (
         "## Training time\n\n"
-        "Wall time of training alone, one thread a training on a processor. Several may have run at the same time, so "
-        "these are no benchmark.\n\n" + table(header, lines, texts=3) + picture
+        "Wall time of training alone, one thread a training on a processor. Several may have run at the same time, two "
+        "dozen on a GPU, so these are no benchmark. Forward passes are in bfloat16 under autocast on either, TF32 is "
+        "off; rows trained on a GPU were measured, scored and calibrated on its machine.\n\n"
+        + table(header, lines, texts=3)
+        + picture
     )
 
 
@@ -61,7 +64,7 @@ def provenance(rows: Mapping[str, Row]) -> str:
             f"`{row.run.recipe_sha256[:SHOWN]}`",
             f"`{row.run.data_files_sha256[:SHOWN]}`",
             _all(f"`{unit.code_sha256[:SHOWN]}`" for unit in row.run.units),
-            ", ".join(f"{key} {value}" for key, value in sorted(row.run.software.items())),
+            "; ".join(sorted({_versions(unit.software or row.run.software) for unit in row.run.units})),
         )
         for name, row in rows.items()
     ]
@@ -71,3 +74,7 @@ def provenance(rows: Mapping[str, Row]) -> str:
 
 def _all(texts: Iterable[str]) -> str:
     return ", ".join(sorted(set(texts)))
+
+
+def _versions(software: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(software.items()))

@@ -44,6 +44,7 @@ class Unit(_Stored):
     seconds: float
     device: str
     code_sha256: str
+    software: dict[str, str] | None = None  # None: that of the row, as it was kept before
 
 
 class Run(_Stored):
