@@ -152,5 +152,5 @@ def _absent(error: Exception) -> Problem | None:
     return ConfigurationError(
         "E-PART-ABSENT",
         f"This needs the Python package {error.name}, which is not installed.",
-        remedy="Install the optional parts: pip install 'radiomicnet-md[dicom,report]'",
+        remedy="Install the optional parts: pip install 'radiomicnet-md[dicom,report,web]'",
     )

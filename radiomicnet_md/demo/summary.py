@@ -38,6 +38,9 @@ def commands(out: Path, answers: Sequence[Answer]) -> list[Command]:
         Command("Reader", "One decision in full: what came in, why this region, who signed.",
                 f"{program} audit show {accepted.record_id[:10]} {at}"),
         Command("Reader", "An image of your own.", f"{program} segment IMAGE --out results {at}"),
+        Command("Reviewer", "The page: look at the cases, and sign. It asks who you are; these say so first.",
+                f'{program} users add me --name "My Name" --role reviewer --role admin {at} && '
+                f"{program} users passphrase me {at} && {program} serve {at}"),
         Command("Auditor", "The export again, offline. Change any byte in it first: exit code 4.",
                 offline_command(out)),
         Command("Auditor", "The log itself, and what it can and cannot claim.", f"{program} audit verify {at}"),

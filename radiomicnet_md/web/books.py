@@ -105,9 +105,7 @@ class Books:
 
     ledger: Ledger
     _rows: list[tuple[int, int, int, int, str, str]] = field(default_factory=list)
-    _lines: dict[int, tuple[bytes, Line]] = field(
-        default_factory=dict
-    )  # by place: digest of the envelope, and the line
+    _lines: dict[int, tuple[bytes, Line]] = field(default_factory=dict)  # digest of the envelope, line
     _releases: dict[str, int] = field(default_factory=dict)
     _signed: set[str] = field(default_factory=set)
     _low: int = -1  # every entry from here …
