@@ -98,6 +98,13 @@ def _allowed(caller: Caller, action: str) -> None:
 
 def _caller(request: Request, route: str) -> Caller:
     house = house_of(request)
+    if house.keys_changed():
+        raise DeniedError(
+            503,
+            "E-WEB-KEYS",
+            "The keys of the log were changed since this server started.",
+            remedy="Whoever keeps it starts `serve` again.",
+        )
     if request.headers.get("authorization") is not None:
         return Caller(_by_token(house, request.headers["authorization"], route), None)
     session = house.sessions.find(request.cookies.get(cookie_name(request)))

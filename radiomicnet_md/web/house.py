@@ -23,7 +23,7 @@ from radiomicnet_md.review import proven
 from radiomicnet_md.web.books import Books
 from radiomicnet_md.web.sessions import Rate, Sessions
 from radiomicnet_md_audit.errors import RecordError
-from radiomicnet_md_audit.statement import DECISION, RECORD_ID
+from radiomicnet_md_audit.statement import DECISION, KEY_EVENT, RECORD_ID
 
 if TYPE_CHECKING:
     from radiomicnet_md.config import Settings
@@ -81,10 +81,20 @@ class House:
     failures: Rate = field(default_factory=lambda: Rate(MOST_FAILURES, 60.0))
     requests: Rate = field(default_factory=lambda: Rate(MOST_REQUESTS, 60.0))
     books: Books = field(init=False)
+    _looked: int = field(init=False)  # entries that were looked at for changes of keys
 
     def __post_init__(self) -> None:
         """Open the books."""
         self.books = Books(self.keeper.ledger)
+        self._looked = self.keeper.ledger.size
+
+    def keys_changed(self) -> bool:
+        """Whether the log's keys were changed since it was opened here: what comes after would seem not to verify."""
+        ledger = self.keeper.ledger
+        size = ledger.size
+        if size > self._looked and not any(True for _ in ledger.events(KEY_EVENT, start=self._looked)):
+            self._looked = size
+        return size > self._looked
 
     def person(self, user: str) -> people.Person | None:
         """Someone as the log has them now."""

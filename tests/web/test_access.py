@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.routing import APIRoute
 
+from radiomicnet_md import home as homes
 from radiomicnet_md import people
 from radiomicnet_md.people import tokens
 from radiomicnet_md.web import access, api, comparing, entrance, pages, signing
 from radiomicnet_md.web.sessions import IDLE_S, LONGEST_S, Rate, Session, Sessions
+from radiomicnet_md_audit import sign
+from radiomicnet_md_audit.keychange import Role
 from tests import desks
 from tests.web.conftest import ROLES, Site
 
@@ -234,6 +237,16 @@ def test_requests_beyond_the_rate_are_refused_for_that_person_alone(site: Site) 
     answers = [site.client.get("/log").status_code for _ in range(5)]
     assert answers == [200, 200, 200, 429, 429]
     assert other.get("/log").status_code == 200
+
+
+def test_after_a_key_of_the_log_was_replaced_the_page_asks_for_a_restart_and_raises_no_false_alarm(site: Site) -> None:
+    site.sign_in("rita")
+    home = homes.open_home(site.home)
+    with home.writing_ledger(home.passphrase(environ={})) as other:
+        other.change_key(Role.ENGINE, sign.generate())
+    for path in ("/", f"/records/{site.cases.result}", "/api/records"):
+        answer = site.client.get(path)
+        assert (answer.status_code, "E-WEB-KEYS" in answer.text) == (503, True)
 
 
 def test_a_session_of_one_of_many_is_found_and_the_idlest_goes_first() -> None:

@@ -8,6 +8,8 @@ import io
 import json
 import re
 import sqlite3
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from PIL import Image
 
 from radiomicnet_md import people, shelf
 from radiomicnet_md.decision import LOGIT_BITS
-from radiomicnet_md.web.books import Wanted
+from radiomicnet_md.web.books import SORTS, Books, Wanted
 from radiomicnet_md.web.words import WORDS
 from tests.web.conftest import Site
 
@@ -303,3 +305,50 @@ def test_the_document_of_the_api_names_its_routes_and_no_other(reader: Site) -> 
     assert set(document["paths"]) == paths
     page = reader.client.get("/api").text
     assert all(path in page for path in paths)
+
+
+class _Still:
+    """A log in which nothing happens."""
+
+    size = 100_000
+
+    def entries(self, *_: int) -> list[object]:
+        raise AssertionError("the log was read again")
+
+    def events(self, *_: str, **__: int) -> list[object]:
+        return []
+
+
+@pytest.mark.verifies("SRS-PAG-007")
+def test_a_hundred_thousand_lines_are_chosen_sorted_and_paged_without_reading_the_log_and_each_once() -> None:
+    books = Books(_Still())  # type: ignore[arg-type]
+    states, releases = np.arange(100_000) % 3, np.arange(100_000) % 5
+    books._rows = [
+        (n, int(states[n]), int(releases[n]), n % 7, f"record {n}", f"2026-01-{1 + n % 28:02}T00:00:00.000000Z")
+        for n in range(100_000)
+    ]
+    books._releases = {f"r@{n}": n for n in range(5)}
+    books._low, books._high = 0, 100_000
+    books.page(Wanted())
+    times: list[float] = []
+    for sort in SORTS:
+        asked = Wanted(state="REFUSED", release="r@3", flagged=True, since="2026-01-05", sort=sort, size=200)
+        seen: list[int] = []
+        while True:
+            start = time.perf_counter()
+            found = books.page(asked)
+            times.append(time.perf_counter() - start)
+            seen += found.indices
+            if found.after is None:
+                break
+            asked = replace(asked, after=found.after)
+        assert len(seen) == len(set(seen)) == found.found
+        assert {int(states[n]) for n in seen} == {1}
+        assert {int(releases[n]) for n in seen} == {3}
+        flags = [n % 7 for n in seen]
+        assert 0 not in flags
+        if sort == "flags":
+            assert flags == sorted(flags, reverse=True)
+        if sort in {"newest", "oldest"}:
+            assert seen == sorted(seen, reverse=sort == "newest")
+    assert sorted(times)[len(times) * 95 // 100] < 0.2
