@@ -49,8 +49,8 @@ class View:
         return self.runner_up
 
 
-def view(house: House, opened: Opened) -> View:
-    """The pictures of a result; nothing for other records."""
+def view(house: House, opened: Opened, *, beside: bool = True) -> View:
+    """The pictures of a result, its runner-up ``beside`` it; nothing for other records."""
     if not opened.is_result:
         return View()
     if opened.past is not None:
@@ -62,8 +62,9 @@ def view(house: House, opened: Opened) -> View:
             return View()
         found = evidence.load(home, predicate)
         other = predicate["decision"]["runner_up"]
-        beside = None if found is None or other is None else evidence.region(found, shown.mask.shape, other)
-        return View(shown, found, beside)
+        if found is None or other is None or not beside:
+            return View(shown, found)
+        return View(shown, found, evidence.region(found, shown.mask.shape, other))
     except Problem as problem:
         return View(problem=problem)
 

@@ -124,7 +124,7 @@ def layer(house: Here, who: Who, record_id: str, name: str) -> Response:
 @router.get("/records/{record_id}/pixels/{row}/{column}")
 def pixel(house: Here, record_id: str, row: int, column: int) -> JSONResponse:
     """The sum of one pixel, name by name."""
-    seen = case.view(house, _decision(house, record_id))
+    seen = case.view(house, _decision(house, record_id), beside=False)
     if seen.problem is not None:
         raise seen.problem
     said = case.pixel(seen, row, column)
