@@ -32,6 +32,7 @@ from radiomicnet_md_audit.checkpoint import Checkpoint
 from radiomicnet_md_audit.crew import Crew
 from radiomicnet_md_audit.errors import IntegrityError, Problem
 from radiomicnet_md_audit.examine import Ring, Seen, Task, Wrong, examine
+from radiomicnet_md_audit.ids import Ids
 from radiomicnet_md_audit.policy import Policy
 from radiomicnet_md_audit.statement import Statement
 
@@ -151,8 +152,8 @@ class Walk:
         self._anchor_last: Anchored | None = None
         self._anchor_open = anchor is not None and signatures
         self._root_differs = False
-        self._records: set[int] = set()
-        self._requests: set[bytes] = set()
+        self._records = Ids()
+        self._requests = Ids()
         self._counters: dict[str, int] = {}
         self._moments: dict[str, tuple[str, int]] = {}
         self._set_back: tuple[int, int] | None = None  # how often the clock was, and first before which entry
@@ -280,16 +281,13 @@ class Walk:
             times, first = self._set_back or (0, index)
             self._set_back = (times + 1, first)
         self._moments[said.log.producer] = moment
-        record = statement.number(said.record_id)
-        if record in self._records:
+        if not self._records.add(statement.number(said.record_id)):
             self.consistency.add(index, "E-RECORD-REPEATED", "The record's id was used before: a replayed record.")
-        self._records.add(record)
         if said.terminal_request is not None:
             # Two requests with one such digest would take 2**64 attempts to make, and would be a false alarm.
-            request = hashlib.sha256(said.terminal_request.encode()).digest()[:16]
-            if request in self._requests:
+            request = int.from_bytes(hashlib.sha256(said.terminal_request.encode()).digest()[:16], "big")
+            if not self._requests.add(request):
                 self.consistency.add(index, "E-REQUEST-REPEATED", "The request already had its terminal record.")
-            self._requests.add(request)
         if index and said.predicate_type == statement.GENESIS:
             self.consistency.add(index, "E-GENESIS", "A second genesis stands inside the log.")
 
