@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from PIL import Image
 
 from tests import desks
 
@@ -75,4 +78,5 @@ def until(page: Page, condition: str) -> None:
 def keep(page: Page, pictures: Path, name: str, *, whole: bool = False) -> None:
     """A picture of the window for the documents and for people to look at."""
     pictures.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=pictures / f"{name}.png", full_page=whole, animations="disabled")
+    seen = Image.open(io.BytesIO(page.screenshot(full_page=whole, animations="disabled")))
+    seen.convert("RGB").quantize(256).save(pictures / f"{name}.png", optimize=True)

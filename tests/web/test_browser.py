@@ -192,6 +192,7 @@ def test_a_case_is_found_looked_at_and_signed_with_the_keyboard_alone(
 
 def _tab_to(page: Page, selector: str) -> None:
     """Press Tab until the focus is there; everything on the way shows its focus and is large enough to hit."""
+    page.wait_for_load_state("networkidle")
     for _ in range(90):
         page.keyboard.press("Tab")
         said = page.evaluate(FOCUSED)
