@@ -79,4 +79,4 @@ def keep(page: Page, pictures: Path, name: str, *, whole: bool = False) -> None:
     """A picture of the window for the documents and for people to look at."""
     pictures.mkdir(parents=True, exist_ok=True)
     seen = Image.open(io.BytesIO(page.screenshot(full_page=whole, animations="disabled")))
-    seen.convert("RGB").quantize(256).save(pictures / f"{name}.png", optimize=True)
+    seen.convert("RGB").save(pictures / f"{name}.png", optimize=True)
