@@ -158,6 +158,7 @@ def test_a_case_is_found_looked_at_and_signed_with_the_keyboard_alone(
     before = len(_signed(real_site[0], cases.none))
     with page_of(browser, served.url) as (page, watch):
         page.goto("/sign-in")
+        until(page, "document.activeElement.id === 'user'")
         page.keyboard.type("rita")
         page.keyboard.press("Tab")
         page.keyboard.type(desks.OWN)
