@@ -24,7 +24,7 @@ from radiomicnet_md_audit.errors import IntegrityError
 
 INTERRUPTED = "E-INTERRUPTED"
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ NOT_BY_AUTHOR: Final = ("approve", "override")
 LONGEST_REASON: Final = 1000  # characters
 MOST_SHOWN: Final = 64
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIGNED = ("record_id", "signed", "user", "name", "roles", "keyid", "meaning", "reason", "time_utc", "shown")

@@ -40,7 +40,7 @@ _BRIEF = ("request_id", "state", "operator")
 TERMINAL_STATES = ("RESULT", "REFUSED")
 
 RECORD_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TO_PYTHON = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")

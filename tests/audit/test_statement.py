@@ -51,6 +51,7 @@ def test_a_record_says_what_was_written() -> None:
         {**LOG, "time_utc": "2026-01-01T00:00:00Z"},
         {**LOG, "time_utc": "2026-01-01T00:00:00.000000+00:00"},
         {**LOG, "time_utc": "2026-01-01T00:00:00.000000Z "},
+        {**LOG, "time_utc": "\N{FULLWIDTH DIGIT TWO}026-01-01T00:00:00.000000Z"},
     ],
 )
 def test_another_form_of_log_part_is_refused(log: object) -> None:
