@@ -10,6 +10,7 @@ import re
 import sqlite3
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,14 @@ from PIL import Image
 
 from radiomicnet_md import people, shelf
 from radiomicnet_md.decision import LOGIT_BITS
+from radiomicnet_md.delivery import Target
+from radiomicnet_md.desk import segment_file
+from radiomicnet_md.privacy import erasure
+from radiomicnet_md.privacy import people as patients
 from radiomicnet_md.web.books import SORTS, Books, Wanted
 from radiomicnet_md.web.words import WORDS
-from tests.web.conftest import Site
+from tests import desks
+from tests.web.conftest import Site, SmallEngine
 
 
 @pytest.fixture
@@ -352,3 +358,31 @@ def test_a_hundred_thousand_lines_are_chosen_sorted_and_paged_without_reading_th
         if sort in {"newest", "oldest"}:
             assert seen == sorted(seen, reverse=sort == "newest")
     assert sorted(times)[len(times) * 95 // 100] < 0.2
+
+
+@pytest.mark.verifies("SRS-PAG-001")
+def test_an_error_shows_its_reason_and_there_is_nothing_to_sign(reader: Site, tmp_path: Path) -> None:
+    broken = SmallEngine()
+    broken.decide = lambda *_: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+    (path,) = desks.write_images(tmp_path / "in", "x.png")
+    answer = segment_file(path, replace(reader.desk, engine=broken), Target(tmp_path / "out", "x"))
+    assert answer.status == "error"
+    text = reader.client.get(f"/records/{answer.record_id}").text
+    assert answer.reason is not None
+    assert answer.reason.code in text
+    assert 'id="sign"' not in text
+    assert "<canvas" not in text
+    assert reader.client.get("/?state=ERROR").text.count(f"/records/{answer.record_id}") == 1
+
+
+@pytest.mark.verifies("SRS-PAG-003")
+def test_what_was_erased_is_said_so_and_nothing_of_it_is_shown_signed_or_given_out(reader: Site) -> None:
+    keeper, record_id = reader.house.keeper, reader.cases.none
+    erasure.erase(keeper, patients.of_record(keeper, record_id), "asked for")
+    text = reader.client.get(f"/records/{record_id}").text
+    assert WORDS["case.erased"] in text
+    assert "<canvas" not in text
+    assert 'id="sign"' not in text
+    assert reader.client.get(f"/records/{record_id}/layers/image.png").status_code == 404
+    assert reader.client.get(f"/api/records/{record_id}/artefacts").json()["artefacts"] == []
+    assert "erased" in reader.client.get("/").text
