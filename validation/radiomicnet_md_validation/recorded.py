@@ -3,8 +3,8 @@
 
 Rules of this module:
 
-- A file names its machine, its date, the digest of the images and of the release; it stands only beside a run of the
-  same images by the same release, and says so otherwise.
+- A file names its machine, its date, the digest of the images and of what the release computes with; it stands only
+  beside a run of the same images by the same arithmetic, and says so otherwise.
 - The files are data: nothing here writes a hash that another process did not compute.
 """
 
@@ -24,8 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiomicnet_md_audit import canonical
+
 FILE = Path("validation/recorded/determinism.json")  # below the current folder, as the page is
 PACKAGES = ("torch", "numpy", "numba", "scipy")
+_COMPUTES = ("preprocessing.json", "tables.json", "weights.safetensors")
 Images = Sequence[NDArray[np.uint8]]
 
 
@@ -34,7 +37,7 @@ class Recorded:
     """A table and where it is from."""
 
     date: str
-    release: str  # id, version, SHA-256 of its manifest
+    release: str  # id, version, and the digest of what it computes with
     images: str  # SHA-256 over them, in their order
     machine: Mapping[str, Any]
     rows: Mapping[str, dict[str, str]]
@@ -59,11 +62,15 @@ def fitting(given: Images) -> Recorded | None:
 
 
 def release() -> str:
-    """The shipped release by name and digest."""
+    """The shipped release by name and by the digest of what it computes with.
+
+    The manifest is left out: signed anew, or with another lock of packages, it is another and computes the same.
+    """
     from radiomicnet_md.engine.release import default_folder, open_release, trusted_keys
 
     opened = open_release(default_folder(), keys=trusted_keys())
-    return f"{opened.id} {opened.version}, manifest {opened.manifest_sha256}"
+    parts = {name: hashlib.sha256(opened.files[name]).hexdigest() for name in _COMPUTES}
+    return f"{opened.id} {opened.version}, computes {hashlib.sha256(canonical.dumps(parts)).hexdigest()}"
 
 
 def images(given: Images) -> str:
