@@ -30,7 +30,7 @@ step "4/6 pyradiomics, compiled here"
 PYTHONPATH="$PWD/requirements/build" install --no-build-isolation pyradiomics==3.0.1
 
 step "5/6 everything else, and this project"
-install --no-build-isolation -e 'audit[pkcs11,postgresql,store,timestamp]' -e '.[dicom,pkcs11,postgresql,report,second,timestamp,training,validation,web,test]'
+install --no-build-isolation -e 'audit[pkcs11,postgresql,store,timestamp]' -e '.[dicom,evidence,pkcs11,postgresql,report,second,timestamp,training,validation,web,test]'
 
 step "6/6 does it all fit together?"
 "$VENV/bin/python" -m pip --disable-pip-version-check check
