@@ -117,7 +117,7 @@ class History(RuleBasedStateMachine):
             digest for _, answer in self.kept.values() for digest in (answer.mask_sha256, answer.contributions_sha256)
         }
         assert outputs <= artefacts
-        assert len(artefacts) == 3 * len({answer.mask_sha256 for _, answer in self.kept.values()})
+        assert len(artefacts) == 4 * len({answer.mask_sha256 for _, answer in self.kept.values()})
         assert all(shelf.fetch(self.desk.home.folder, digest) for digest in artefacts)
 
 

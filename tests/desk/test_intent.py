@@ -122,7 +122,11 @@ def whole(desk: Desk) -> None:
     named = {
         digest
         for one in found
-        for digest in (*(one["outputs"] or {}).values(), (one["input"] or {}).get("pixels_sha256"))
+        for digest in (
+            *(one["outputs"] or {}).values(),
+            (one["input"] or {}).get("pixels_sha256"),
+            (one["stages"] or {}).get("logit"),
+        )
         if isinstance(digest, str)
     }
     assert {Path(name).name for name in desks.tree(desk.home.artefacts)} == named

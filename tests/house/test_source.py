@@ -120,7 +120,10 @@ def _declared(file: str) -> dict[str, set[str]]:
 def test_each_import_is_a_declared_dependency_and_each_dependency_is_imported() -> None:
     groups = _declared("pyproject.toml")
     device = set[str]().union(
-        *(groups[name] for name in ("", "dicom", "pkcs11", "postgresql", "report", "second", "timestamp", "web"))
+        *(
+            groups[name]
+            for name in ("", "dicom", "evidence", "pkcs11", "postgresql", "report", "second", "timestamp", "web")
+        )
     )
     imported = _imported("radiomicnet_md", "audit", "traceability", "validation")
     ours = {name for name in device if name.startswith("radiomicnet-md")}
