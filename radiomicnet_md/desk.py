@@ -105,15 +105,15 @@ def segment_file(path: Path, desk: Desk, target: Target) -> Answer:
     Raises the ledger's :class:`Problem` when the record cannot be written, or was written and could not be
     anchored. No output is delivered then; what the record names is kept if, and only if, the log holds it.
     """
-    return _decided(path, desk, target)[1]
+    return decided(path, desk, target)[1]
 
 
-def _decided(path: Path, desk: Desk, target: Target) -> tuple[Attempt, Answer]:
+def decided(path: Path, desk: Desk, target: Target, request_id: str | None = None) -> tuple[Attempt, Answer]:
     """Begin an attempt, make it, record it, and deliver what it gave."""
-    intent = Intent.new(desk.maker)
+    intent = Intent.new(desk.maker, request_id)
     staged = shelf.stage(desk.home.folder, intent.record_id, intent.to_bytes())
     try:
-        attempt = _attempt(path, desk, target, intent)
+        attempt = attempted(path, desk, target, intent)
         _keep(staged, attempt, desk)
         predicate = record.describe(attempt.case, desk.maker)
         receipt = desk.ledger.append(record.statement(predicate))
@@ -121,12 +121,19 @@ def _decided(path: Path, desk: Desk, target: Target) -> tuple[Attempt, Answer]:
         _as_the_log_says(staged, desk.ledger)
         raise
     staged.publish()
-    answer = _answer(path, attempt, predicate, receipt)
+    return attempt, delivered(attempt, desk, predicate, receipt, target, path)
+
+
+def delivered(  # noqa: PLR0913 -- the case, its record, and where its files come from and go
+    attempt: Attempt, desk: Desk, predicate: dict[str, Any], receipt: Receipt, target: Target, path: Path
+) -> Answer:
+    """The answer of a case that is in the log, with its files where they could be written."""
+    answer = answered(path, attempt, predicate, receipt)
     try:
-        return attempt, replace(answer, outputs=_deliver(attempt, desk, predicate, receipt, target))
+        return replace(answer, outputs=_deliver(attempt, desk, predicate, receipt, target))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the record stands, and the caller learns both
         reason, exit_code = _reason(error, desk.home)
-        return attempt, replace(answer, status="error", reason=reason, exit_code=exit_code)
+        return replace(answer, status="error", reason=reason, exit_code=exit_code)
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:
@@ -149,7 +156,7 @@ def segment_files(inputs: Sequence[Path], desk: Desk, out: Path, form: str | Non
         name = delivery.name_of(path)
         digest = file_sha256(path) if name in shared else None
         target = Target(out, f"{name}-{digest[:8]}" if digest else name, form)
-        attempt, answer = _decided(path, desk, target)
+        attempt, answer = decided(path, desk, target)
         yield answer
         if attempt.fault is not None:
             desk = _degraded(desk, attempt.fault, Event.SUMS_FAILED)
@@ -231,7 +238,7 @@ def file_sha256(path: Path) -> str | None:
         return None
 
 
-def _attempt(path: Path, desk: Desk, target: Target, intent: Intent) -> Attempt:
+def attempted(path: Path, desk: Desk, target: Target, intent: Intent) -> Attempt:
     """Read, admit and decide; whatever goes wrong becomes the case's reason."""
     case = Case(intent.record_id, intent.request_id, Outcome.ERROR)
     reading, salt = None, secrets.token_bytes(32)
@@ -321,7 +328,8 @@ def _deliver(
     return delivery.deliver(reading, decision, receipt, target, marks)
 
 
-def _answer(path: Path, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:
+def answered(path: Path, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:
+    """What the caller is told of a case that is in the log, before any file of it is written."""
     outputs = predicate["outputs"] or {}
     return Answer(
         status=_STATUS[attempt.case.state],
