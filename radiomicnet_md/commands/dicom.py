@@ -17,6 +17,7 @@ from radiomicnet_md.commands.call import Call
 from radiomicnet_md.commands.segment import text as answer_text
 from radiomicnet_md.errors import ExitCode
 
+_QUERY = {"study": "StudyInstanceUID", "accession": "AccessionNumber", "patient-id": "PatientID"}
 _EXAMPLE = """\
 examples:
   radiomicnet-md dicom listen --out results --to archive      receive, decide, send the objects back
@@ -58,12 +59,18 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     )
     send.add_argument("--to", required=True, metavar="NAME", help="the destination")
     send.add_argument("--wait", default=60.0, type=_seconds, metavar="S", help="for so long (%(default)s)")
+    fetch = verbs.add_parser("fetch", parents=[shared], help="bring studies from an archive into a folder")
+    fetch.add_argument("--from", dest="source", required=True, metavar="NAME", help="the destination that has them")
+    what = fetch.add_mutually_exclusive_group(required=True)
+    for option, keyword in _QUERY.items():
+        what.add_argument(f"--{option}", dest=keyword, metavar="VALUE", help=f"studies of this {keyword}")
+    fetch.add_argument("--out", required=True, type=Path, metavar="DIR", help="a folder a study is made in it")
     verbs.add_parser("conformance", parents=[shared], help="print the conformance statement")
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of DICOM's network."""
-    verbs = {"listen": _listen, "send": _send, "conformance": _conformance}
+    verbs = {"listen": _listen, "send": _send, "fetch": _fetch, "conformance": _conformance}
     return verbs[call.given.dicom_verb](call)
 
 
@@ -97,6 +104,22 @@ def _send(call: Call) -> int:
         given.wait,
         lambda sent: console.emit(sent.line(), _sent_text(sent.line())),
     )
+
+
+def _fetch(call: Call) -> int:
+    from radiomicnet_md.dicomnode.fetching import fetch
+
+    given, console = call.given, call.console
+    query = {keyword: value for keyword in _QUERY.values() if (value := getattr(given, keyword)) is not None}
+    count = fetch(
+        call.settings(),
+        given.source,
+        query,
+        given.out,
+        lambda path: console.emit({"file": str(path)}, str(path)),
+    )
+    console.note(f"{count} instances; decide them: radiomicnet-md segment STUDY-FOLDER --out DIR")
+    return ExitCode.OK
 
 
 def _conformance(call: Call) -> int:

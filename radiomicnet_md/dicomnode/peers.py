@@ -88,7 +88,9 @@ def web_client(at: Web) -> Any:  # noqa: ANN401 -- dicomweb_client's, untyped by
                 "The file with a destination's authorization cannot be read, or is empty.",
                 remedy="Check the file that 'authorization_file' of the destination names.",
             ) from None
-    return DICOMwebClient(url=at.url, session=session, headers=headers)
+    client = DICOMwebClient(url=at.url, session=session, headers=headers)
+    client.set_http_retry_params(retry=False)  # who calls waits in its own way, and can be stopped meanwhile
+    return client
 
 
 @contextmanager
@@ -125,6 +127,8 @@ def association(at: Node, ae_title: str, contexts: Iterable[tuple[str, list[str]
         entity.add_requested_context(sop_class, syntaxes)
     made = entity.associate(at.host, at.port, ae_title=at.ae, **more)
     if not made.is_established:
+        if made.is_aborted and made.rejected_contexts and not made.accepted_contexts:
+            raise RefusedError("no class or transfer syntax of these is accepted")
         raise LaterError("the association was rejected" if made.is_rejected else "no association")
     return made
 

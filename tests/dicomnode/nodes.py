@@ -88,6 +88,18 @@ class Node:
         return self.process.wait(timeout=60)
 
 
+def call(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """One call of ``dicom`` that ends by itself."""
+    command = [sys.executable, *STUB, "dicom", *map(str, arguments), "--home", str(home), "--json", "--quiet"]
+    environment = desks.environment(home.parent, XDG_CACHE_HOME=str(Path.home() / ".cache"))
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=False)
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """What a call said."""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def study(number: int, change: Callable[[Any], None] | None = None, rows: int = 96, columns: int = 128) -> Any:  # noqa: ANN401
     """A study of one small ultrasound image."""
     down, across = np.mgrid[0:rows, 0:columns]
