@@ -49,6 +49,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: shutil.which("chromium"),
     "data": lambda: os.environ.get("RADIOMICNET_MD_DATA") or None,
     "dciodvfy": lambda: shutil.which("dciodvfy"),
+    "dcmqi": lambda: _programs("dcmqi"),
     "dcmtk": lambda: shutil.which("storescu"),
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
@@ -96,6 +97,12 @@ def _package(name: str) -> str | None:
     """Where a package lies, without importing it."""
     found = importlib.util.find_spec(name)
     return None if found is None else found.origin
+
+
+def _programs(name: str) -> str | None:
+    """The folder of the programs that a package ships."""
+    origin = _package(name)
+    return None if origin is None else _folder(str(Path(origin).with_name("bin")))
 
 
 @pytest.fixture(scope="session")
