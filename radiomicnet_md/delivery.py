@@ -51,8 +51,17 @@ class Target:
     """Where a case's files go, and in which form beside PNG."""
 
     out: Path
-    name: str  # of the folder in ``out``
+    name: str  # of the folder in ``out``; that of a frame lies in a folder of its file
     form: str | None = None  # dicom, nifti or png; None: that of the input
+
+    @property
+    def folder(self) -> Path:
+        """Where the files go, unless another input's are there."""
+        return self.out / self.name
+
+    def hidden(self, why: str) -> Path:
+        """A hidden folder beside that place."""
+        return self.folder.with_name(f".{self.folder.name}.{why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +72,15 @@ class Marks:
     stamp: str  # the line every picture ends in
 
 
-def name_of(path: Path) -> str:
-    """The folder's name for an input: its file name without a known suffix and leading dots."""
-    # A UID has dots too: taking off any last part would give all images of a series one name.
-    suffix = next((suffix for suffix in io.SUFFIXES if path.name.lower().endswith(suffix)), "")
-    return path.name[: len(path.name) - len(suffix)].lstrip(".") or "input"
-
-
 def check(target: Target) -> None:
     """Raise :class:`ConfigurationError` when nothing can be written at the target; leaves nothing behind."""
-    probe = target.out / f".{target.name}.probe-{os.getpid()}"
+    probe = target.hidden(f"probe-{os.getpid()}")
     try:
-        _refuse_link(target.out / target.name)
-        target.out.mkdir(parents=True, exist_ok=True)
+        for folder in (target.folder, *target.folder.parents):
+            if folder == target.out:
+                break
+            _refuse_link(folder)
+        probe.parent.mkdir(parents=True, exist_ok=True)
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
@@ -91,7 +96,7 @@ def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: T
     Raises :class:`ConfigurationError` when they cannot be written; then none of them is there, and what an
     earlier run of the same input left still is.
     """
-    part = target.out / f".{target.name}.{receipt.record_id}.part"
+    part = target.hidden(f"{receipt.record_id}.part")
     try:
         part.mkdir()
         try:
@@ -193,7 +198,7 @@ def _move_in(part: Path, target: Target, input_sha256: str) -> tuple[str, ...]:
 
 
 def _places(target: Target, input_sha256: str) -> tuple[Path, Path]:
-    return target.out / target.name, target.out / f"{target.name}-{input_sha256[:8]}"
+    return target.folder, target.folder.with_name(f"{target.folder.name}-{input_sha256[:8]}")
 
 
 def _origin(folder: Path) -> tuple[str, str | None]:

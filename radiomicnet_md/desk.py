@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -99,21 +98,22 @@ class Answer:
         return {name: value for name, value in asdict(self).items() if name not in ("regions", "exit_code")}
 
 
-def segment_file(path: Path, desk: Desk, target: Target) -> Answer:
+def segment_file(given: Path | io.Input, desk: Desk, target: Target) -> Answer:
     """Decide one file: the whole story.
 
     Raises the ledger's :class:`Problem` when the record cannot be written, or was written and could not be
     anchored. No output is delivered then; what the record names is kept if, and only if, the log holds it.
     """
-    return _decided(path, desk, target)[1]
+    item = given if isinstance(given, io.Input) else io.Input(given)
+    return _decided(item, desk, target, io.Reader())[1]
 
 
-def _decided(path: Path, desk: Desk, target: Target) -> tuple[Attempt, Answer]:
+def _decided(item: io.Input, desk: Desk, target: Target, reader: io.Reader) -> tuple[Attempt, Answer]:
     """Begin an attempt, make it, record it, and deliver what it gave."""
     intent = Intent.new(desk.maker)
     staged = shelf.stage(desk.home.folder, intent.record_id, intent.to_bytes())
     try:
-        attempt = _attempt(path, desk, target, intent)
+        attempt = _attempt(item, desk, target, intent, reader)
         _keep(staged, attempt, desk)
         predicate = record.describe(attempt.case, desk.maker)
         receipt = desk.ledger.append(record.statement(predicate))
@@ -121,7 +121,7 @@ def _decided(path: Path, desk: Desk, target: Target) -> tuple[Attempt, Answer]:
         _as_the_log_says(staged, desk.ledger)
         raise
     staged.publish()
-    answer = _answer(path, attempt, predicate, receipt)
+    answer = _answer(item, attempt, predicate, receipt)
     try:
         return attempt, replace(answer, outputs=_deliver(attempt, desk, predicate, receipt, target))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the record stands, and the caller learns both
@@ -129,27 +129,34 @@ def _decided(path: Path, desk: Desk, target: Target) -> tuple[Attempt, Answer]:
         return attempt, replace(answer, status="error", reason=reason, exit_code=exit_code)
 
 
-def expanded(paths: Sequence[Path]) -> list[Path]:
-    """The inputs that arguments stand for: a folder for the images in it, and a file for itself.
+def expanded(paths: Sequence[Path]) -> list[io.Input]:
+    """The cases that arguments stand for: a folder, a DICOMDIR, a ZIP file and a loop for all that is in them.
 
-    A folder that cannot be read or holds no image stands for itself too, so that its refusal is recorded.
+    What cannot be read or holds no image stands for itself, so that its refusal is recorded.
     """
-    return [inner for path in paths for inner in _inputs(path)]
+    return [item for path in paths for item in _inputs(path)]
 
 
-def segment_files(inputs: Sequence[Path], desk: Desk, out: Path, form: str | None = None) -> Iterator[Answer]:
-    """Decide files one after the other.
+def segment_files(
+    inputs: Sequence[Path | io.Input],
+    desk: Desk,
+    out: Path,
+    form: str | None = None,
+    spacing_mm: tuple[float, float] | None = None,
+) -> Iterator[Answer]:
+    """Decide cases one after the other; ``spacing_mm`` is declared for files that state none.
 
     Two inputs of one name get the first digits of their digest into the names of their folders.
     """
-    shared = {name for name, count in Counter(map(delivery.name_of, inputs)).items() if count > 1}
-    for number, path in enumerate(inputs):
+    items = [given if isinstance(given, io.Input) else io.Input(given) for given in inputs]
+    shared = {name for name, count in Counter(item.name for item in items).items() if count > 1}
+    reader = io.Reader(spacing_mm)
+    for number, item in enumerate(items):
         if number and number % CASES_BETWEEN_TESTS == 0:
             desk = retested(desk)
-        name = delivery.name_of(path)
-        digest = file_sha256(path) if name in shared else None
-        target = Target(out, f"{name}-{digest[:8]}" if digest else name, form)
-        attempt, answer = _decided(path, desk, target)
+        digest = item.sha256() if item.name in shared else None
+        target = Target(out, f"{item.name}-{digest[:8]}" if digest else item.name, form)
+        attempt, answer = _decided(item, desk, target, reader)
         yield answer
         if attempt.fault is not None:
             desk = _degraded(desk, attempt.fault, Event.SUMS_FAILED)
@@ -220,28 +227,17 @@ def commitments(identity: Identity, salt: bytes) -> dict[str, str]:
     }
 
 
-def file_sha256(path: Path) -> str | None:
-    """Digest of a regular file's bytes; None when there is none that can be read."""
-    try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
-def _attempt(path: Path, desk: Desk, target: Target, intent: Intent) -> Attempt:
+def _attempt(item: io.Input, desk: Desk, target: Target, intent: Intent, reader: io.Reader) -> Attempt:
     """Read, admit and decide; whatever goes wrong becomes the case's reason."""
-    case = Case(intent.record_id, intent.request_id, Outcome.ERROR)
+    case = Case(intent.record_id, intent.request_id, Outcome.ERROR, frame=item.frame)
     reading, salt = None, secrets.token_bytes(32)
     stopped: Exception | None = None
     try:
         if isinstance(desk.engine, Problem):
-            case = replace(case, file_sha256=file_sha256(path))
+            case = replace(case, file_sha256=item.sha256())
             raise desk.engine  # noqa: TRY301 -- one handler turns every failure into the case's reason
         delivery.check(target)
-        reading = _read(path)
+        reading = _read(item, reader)
         image, named = reading.image, commitments(reading.identity, salt)
         case = replace(case, file_sha256=image.origin.file_sha256, commitments=named)
         case, stopped = judged(case, image, desk.engine)
@@ -250,7 +246,7 @@ def _attempt(path: Path, desk: Desk, target: Target, intent: Intent) -> Attempt:
     except Exception as error:  # noqa: BLE001 -- an attempt ends in a record, whatever ended it
         reason, code = _reason(error, desk.home)
         state = Outcome.REFUSED if isinstance(error, InputError | NotQualifiedError) else Outcome.ERROR
-        digest = case.file_sha256 or getattr(error, "file_sha256", None) or file_sha256(path)
+        digest = case.file_sha256 or getattr(error, "file_sha256", None) or item.sha256()
         fault = stopped if isinstance(stopped, IntegrityError) else None
         return Attempt(replace(case, state=state, reason=reason, file_sha256=digest), reading, salt, code, fault)
     return Attempt(case, reading, salt)
@@ -265,11 +261,11 @@ def _check_size(decision: Decision) -> None:
         )
 
 
-def _read(path: Path) -> io.Reading:
-    """The image; a folder that got this far holds none, which ``find_inputs`` says in its own words."""
-    if path.is_dir():
-        io.find_inputs(path)
-    return io.read(path)
+def _read(item: io.Input, reader: io.Reader) -> io.Reading:
+    """The image; what stands for several files and got this far cannot, and ``expand`` says why in its own words."""
+    if item.member is None and io.stands_for_several(item.path):
+        io.expand(item.path)
+    return reader.read(item)
 
 
 def _keep(staged: shelf.Staged, attempt: Attempt, desk: Desk) -> None:
@@ -321,14 +317,14 @@ def _deliver(
     return delivery.deliver(reading, decision, receipt, target, marks)
 
 
-def _answer(path: Path, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:
+def _answer(item: io.Input, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:
     outputs = predicate["outputs"] or {}
     return Answer(
         status=_STATUS[attempt.case.state],
         record_id=receipt.record_id,
         log_index=receipt.index,
         reason=attempt.case.reason,
-        input=os.fspath(path),
+        input=item.shown,
         input_sha256=attempt.case.file_sha256,
         mask_sha256=outputs.get("mask_sha256"),
         contributions_sha256=outputs.get("contributions_sha256"),
@@ -346,11 +342,11 @@ def _flags(case: Case) -> tuple[str, ...]:
     return tuple(f"{check.name} {check.value} (usual: {check.limit})" for check in case.checks if not check.held)
 
 
-def _inputs(path: Path) -> Sequence[Path]:
+def _inputs(path: Path) -> Sequence[io.Input]:
     try:
-        return io.find_inputs(path) if path.is_dir() else (path,)
+        return io.expand(path)
     except InputError:
-        return (path,)
+        return (io.Input(path),)
 
 
 def _reason(error: Exception, home: Home) -> tuple[Reason, ExitCode]:

@@ -21,6 +21,14 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """Which frame of a file of several an image is; the file's digest binds the frames to each other."""
+
+    number: int  # counted from 1, as DICOM does (PS3.3, C.7.6.6)
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What a file says of itself, in DICOM's words; None where the format has no such field.
 
@@ -40,6 +48,7 @@ class Origin:
     decoder: str | None = None
     lossy: bool | None = None
     burned_in: bool | None = None
+    frame: Frame | None = None  # None where the image is all that the file holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ class Image:
     pixels: NDArray[Any]
     origin: Origin
     spacing_mm: tuple[float, float] | None = None  # (between rows, between columns)
+    spacing_declared: bool = False  # by the operator, for a file that states none
 
     @property
     def pixels_sha256(self) -> str:

@@ -28,7 +28,7 @@ from radiomicnet_md.desk import Desk, judged
 from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.errors import ExitCode, InputError, Problem, UsageError
-from radiomicnet_md.image import Image
+from radiomicnet_md.image import Frame, Image
 from radiomicnet_md.intent import new_id
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md_audit.statement import DECISION, REPLAY, build
@@ -175,8 +175,9 @@ def _kept_image(original: Mapping[str, Any], desk: Desk) -> Image:
 def _given_image(original: Mapping[str, Any], source: Path) -> Image:
     """The image in a file, which must be the recorded one: in its samples, or, if it has none, in its bytes."""
     about = original["input"] or {}
+    frame = about.get("frame")
     try:
-        image = io.read(source).image
+        image = io.read(io.Input(source, frame=None if frame is None else Frame(**frame))).image
     except io.UnreadableError as error:
         if error.file_sha256 is None or error.file_sha256 != about.get("file_sha256"):
             raise _InputMissingError("The given file cannot be read, or is not the recorded one.") from error

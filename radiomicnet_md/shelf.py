@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md import vault
 from radiomicnet_md.errors import IntegrityError
-from radiomicnet_md.image import Image, Origin
+from radiomicnet_md.image import Frame, Image, Origin
 from radiomicnet_md.private import write_private
 from radiomicnet_md_audit.disk import sync_folder
 from radiomicnet_md_audit.statement import RECORD_ID
@@ -213,11 +213,13 @@ def kept_image(home: Path, about: Mapping[str, Any]) -> Image | None:
 
 def as_recorded(about: Mapping[str, Any], pixels: NDArray[Any]) -> Image:
     """Samples (frames, rows, columns, samples) with the origin and the spacing of the record."""
-    origin = Origin(**{name: about[name] for name in Origin.__dataclass_fields__})
+    said = {name: about[name] for name in Origin.__dataclass_fields__ if name != "frame"}
+    frame = about.get("frame")  # records before 0.4 know no frames and no declared spacing
+    origin = Origin(**said, frame=None if frame is None else Frame(**frame))
     if about["spacing_mm"] is None:
         return Image(pixels, origin, None)
     down, across = map(float.fromhex, about["spacing_mm"])
-    return Image(pixels, origin, (down, across))
+    return Image(pixels, origin, (down, across), bool(about.get("spacing_declared")))
 
 
 def _place(home: Path, record_id: str, name: str) -> Path:

@@ -45,6 +45,7 @@ hypothesis.settings.load_profile("house")
 # Where a part is found, or None. Names as in RADIOMICNET_MD_REQUIRE; .ci/run requires all but `data`, `gpu`, and
 # `unshare`, which a container may not be allowed.
 _PARTS: dict[str, Callable[[], str | None]] = {
+    "axe": lambda: _package("axe_playwright_python"),
     "chromium": lambda: shutil.which("chromium"),
     "data": lambda: os.environ.get("RADIOMICNET_MD_DATA") or None,
     "dciodvfy": lambda: shutil.which("dciodvfy"),
@@ -55,9 +56,11 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
+    "pdftotext": lambda: shutil.which("pdftotext"),
     "playwright": lambda: _package("playwright"),
     "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
     "rfc3161-client": lambda: _package("rfc3161_client"),
+    "schemathesis": lambda: _package("schemathesis"),
     "softhsm": lambda: max(map(str, Path("/usr/lib").glob("softhsm/libsofthsm2.so")), default=None),
     "strace": lambda: shutil.which("strace"),
     "unshare": lambda: _mounting(shutil.which("unshare")),

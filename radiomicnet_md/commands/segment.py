@@ -16,6 +16,7 @@ from radiomicnet_md.commands.call import Call
 if TYPE_CHECKING:
     from radiomicnet_md.desk import Answer
 
+SMALLEST_STEP_MM, LARGEST_STEP_MM = 0.001, 10.0  # of a pixel: from beyond any ultrasound to far beyond a breast's
 FORMATS = ("dicom", "nifti", "png")
 _EXAMPLE = """\
 examples:
@@ -23,7 +24,8 @@ examples:
   radiomicnet-md segment *.png --out results --format nifti --json
 
 Each case ends in one signed record. Its files are in results/<name of the input>/: mask.png,
-overlay.png, why.png, and mask.dcm (DICOM SEG) or mask.nii.gz. "No lesion found" is an answer, with
+overlay.png, why.png, and mask.dcm (DICOM SEG) or mask.nii.gz; those of each frame of a loop in
+results/<name>/frame-0001/ and so on. "No lesion found" is an answer, with
 an empty mask. Exit code 5: the one input was refused; 3: some of several were.
 """
 
@@ -32,9 +34,25 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     """Add what ``segment`` takes."""
     del shared
     parser.epilog = _EXAMPLE
-    parser.add_argument("input", nargs="+", metavar="INPUT", help="an image file, or a folder of image files")
+    parser.add_argument("input", nargs="+", metavar="INPUT", help="an image file, a folder, a DICOMDIR or a ZIP file")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the files of the cases go")
+    parser.add_argument(
+        "--spacing", type=_spacing, metavar="ROW,COLUMN", help="mm between rows and columns, for files that state none"
+    )
     parser.add_argument("--format", choices=FORMATS, help="form of the mask beside PNG (DICOM for a DICOM input)")
+
+
+def _spacing(text: str) -> tuple[float, float]:
+    """Two positive numbers of mm with a comma between them."""
+    try:
+        between_rows, between_columns = map(float, text.split(","))
+    except ValueError:
+        message = "two numbers with a comma between them, such as 0.08,0.08"
+        raise argparse.ArgumentTypeError(message) from None
+    if not all(SMALLEST_STEP_MM <= step <= LARGEST_STEP_MM for step in (between_rows, between_columns)):
+        message = f"millimetres from {SMALLEST_STEP_MM} to {LARGEST_STEP_MM}"
+        raise argparse.ArgumentTypeError(message)
+    return between_rows, between_columns
 
 
 def run(call: Call) -> int:
@@ -50,7 +68,7 @@ def run(call: Call) -> int:
     with open_desk(call.settings()) as desk:
         if desk.maker.stamps:
             call.console.note(f"stamped: {', '.join(desk.maker.stamps)}")
-        cases = desks.segment_files(inputs, desk, Path(given.out), given.format)
+        cases = desks.segment_files(inputs, desk, Path(given.out), given.format, given.spacing)
         with _whole_cases() as stop_asked:
             for answer in call.console.progress(cases, "deciding", len(inputs)):
                 answers.append(answer)

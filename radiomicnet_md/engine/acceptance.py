@@ -258,7 +258,8 @@ def _spacing(image: Image, limits: Limits) -> Seen:
     del limits
     if image.spacing_mm is None:
         return "unknown: millimetre values withheld", "none", True
-    return " x ".join(f"{step:.6g}" for step in image.spacing_mm) + " mm", "none", True
+    declared = ", declared by the operator" if image.spacing_declared else ""
+    return " x ".join(f"{step:.6g}" for step in image.spacing_mm) + f" mm{declared}", "none", True
 
 
 def _not_constant(image: Image, limits: Limits) -> Seen:
@@ -287,11 +288,17 @@ def _histogram(image: Image) -> NDArray[np.int64]:
 
 
 _GREY_PLEASE = "Export the B-mode frame as an 8-bit grey image (MONOCHROME2)."
+_LOOP_PLEASE = "Give an Ultrasound Multi-frame file of at most 600 frames, or a file of one frame."
 _FILE_CHECKS = (
     _Rule("format", "E-GATE-FORMAT", "Give a DICOM file, or a picture of an ultrasound frame.", _format),
     _Rule("modality", "E-GATE-MODALITY", "Give an ultrasound image; other modalities are not intended.", _modality),
     _Rule("sop_class", "E-GATE-SOP-CLASS", "Give an Ultrasound Image or a Secondary Capture of one.", _sop_class),
-    _Rule("frames", "E-GATE-FRAMES", "Export the single frame to be segmented; a cine loop is not read.", _frames),
+    _Rule(
+        "frames",
+        "E-GATE-FRAMES",
+        _LOOP_PLEASE,
+        _frames,
+    ),
     _Rule("not_inverted", "E-GATE-MONOCHROME1", _GREY_PLEASE, _not_inverted),
     _Rule("no_palette", "E-GATE-PALETTE", _GREY_PLEASE, _no_palette),
     _Rule("photometric", "E-GATE-PHOTOMETRIC", _GREY_PLEASE, _photometric),

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Check, Decision, Region, margin
 from radiomicnet_md.engine.coalitions import DENOMINATOR
 from radiomicnet_md.engine.zones import zones
-from radiomicnet_md.image import Image, array_sha256, mask_sha256
+from radiomicnet_md.image import Frame, Image, array_sha256, mask_sha256
 from radiomicnet_md_audit import canonical
 from radiomicnet_md_audit.statement import DECISION, build
 
@@ -72,6 +72,7 @@ class Case:
     request_id: str
     state: Outcome
     file_sha256: str | None = None
+    frame: Frame | None = None  # which of the file's frames this case is about
     image: Image | None = field(default=None, repr=False)
     commitments: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
@@ -182,13 +183,16 @@ def plain(value: object) -> Any:  # noqa: ANN401 -- JSON has no narrower type
 def _input(case: Case) -> dict[str, Any] | None:
     image = case.image
     if image is None:
-        return None if case.file_sha256 is None else {"file_sha256": case.file_sha256}
+        if case.file_sha256 is None:
+            return None
+        return {"file_sha256": case.file_sha256} | ({} if case.frame is None else {"frame": asdict(case.frame)})
     return {
         **asdict(image.origin),
         "pixels_sha256": image.pixels_sha256,
         "shape": list(image.pixels.shape),
         "dtype": image.pixels.dtype.name,
         "spacing_mm": plain(image.spacing_mm),
+        "spacing_declared": image.spacing_declared,
         "commitments": dict(case.commitments),
     }
 

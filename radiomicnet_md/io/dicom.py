@@ -21,13 +21,16 @@ import hashlib
 import math
 import re
 import zlib
+from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
+from numpy.typing import NDArray
 from pydicom import dcmread, uid
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from radiomicnet_md.image import Identity, Image, Origin
+from radiomicnet_md.image import Frame, Identity, Image, Origin
 from radiomicnet_md.io.dicom_pixels import decode
 from radiomicnet_md.io.silence import quiet
 from radiomicnet_md.io.source import MAX_FILE_BYTES, Reading, UnreadableError, broken, too_large, truncated
@@ -92,28 +95,67 @@ def parse(data: bytes, file_sha256: str) -> Reading:
 
 
 def _parse(data: bytes, file_sha256: str) -> Reading:
+    dataset, start = opened(data)
+    pixels, decoder = decode(dataset, data)
+    return described(dataset, pixels, Body(file_sha256, body_sha256(data, start), decoder))
+
+
+def opened(data: bytes) -> tuple[Dataset, int]:
+    """The data set of a file with pixel data and a transfer syntax, and where it starts (behind group 0002).
+
+    For callers inside :func:`~radiomicnet_md.io.silence.quiet`, who expect almost any exception of pydicom.
+    """
     start, syntax = _file_meta(data)
-    if syntax == uid.DeflatedExplicitVRLittleEndian:
+    deflated = syntax == uid.DeflatedExplicitVRLittleEndian
+    if deflated:
         _check_inflation(data[start:])
     dataset = dcmread(BytesIO(data), force=True)
     if data[128:132] != b"DICM":
         _complete_meta(dataset)
-    _demand_pixels(dataset, data, deflated=syntax == uid.DeflatedExplicitVRLittleEndian)
-    pixels, decoder = decode(dataset, data)
+    _demand_pixels(dataset, data, deflated=deflated)
+    return dataset, start
+
+
+def bounded(data: bytes) -> bytes:
+    """The bytes themselves, once it is known that a deflated data set inflates within the bound of a file."""
+    start, syntax = _file_meta(data)
+    if syntax == uid.DeflatedExplicitVRLittleEndian:
+        _check_inflation(data[start:])
+    return data
+
+
+def body_sha256(data: bytes, start: int | None = None) -> str:
+    """Digest of the file's bytes behind group 0002."""
+    return hashlib.sha256(memoryview(data)[_file_meta(data)[0] if start is None else start :]).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is known of a file beside its data set."""
+
+    file_sha256: str
+    body_sha256: str
+    decoder: str
+    frame: Frame | None = None
+
+
+def described(dataset: Dataset, pixels: NDArray[Any], body: Body) -> Reading:
+    """The reading of samples (frames, rows, columns, samples) that were decoded from a data set."""
     syntax = str(dataset.file_meta.TransferSyntaxUID)  # a known one: it was decoded
     origin = Origin(
         format="dicom",
-        file_sha256=file_sha256,
-        body_sha256=hashlib.sha256(memoryview(data)[start:]).hexdigest(),
+        file_sha256=body.file_sha256,
+        body_sha256=body.body_sha256,
         sop_class_uid=_code(dataset, "SOPClassUID", _UID),
         modality=_code(dataset, "Modality", _CODE_STRING),
         transfer_syntax_uid=syntax,
         photometric=_code(dataset, "PhotometricInterpretation", _CODE_STRING),
         bits_allocated=int(dataset.BitsAllocated),
         bits_stored=int(dataset.get("BitsStored", dataset.BitsAllocated)),
-        decoder=decoder,
+        decoder=body.decoder,
         lossy=_lossy(dataset, syntax),
         burned_in={"YES": True, "NO": False}.get(_text(dataset, "BurnedInAnnotation") or ""),
+        frame=body.frame,
     )
     values = {keyword: text for keyword in IDENTITY_KEYWORDS if (text := _text(dataset, keyword))}
     return Reading(Image(pixels, origin, _spacing(dataset)), Identity(values), dataset)

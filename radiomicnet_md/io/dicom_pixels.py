@@ -11,6 +11,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
@@ -36,34 +37,55 @@ def decode(dataset: Dataset, data: bytes) -> tuple[NDArray[Any], str]:
     Raises:
         UnreadableError: E-INPUT-NO-DECODER, -NOT-DECODED, -TRUNCATED, -BROKEN, -TOO-LARGE, -NO-SAMPLES.
     """
-    syntax = uid.UID(dataset.file_meta.TransferSyntaxUID)
     frames = int(dataset.get("NumberOfFrames") or 1)
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    samples = int(dataset.get("SamplesPerPixel") or 1)
+    rows, columns, samples = extents(dataset)
     check_bounds(frames, rows, columns, samples)
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        raise _no_decoder(syntax) from None
-    if not decoder.is_available:
-        raise _no_decoder(syntax)
+    decoder = decoder_of(dataset)
+    syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
-        _check_frames(dataset, rows, columns, samples)
+        for number, _ in enumerate(checked_frames(dataset, rows, columns, samples), start=1):
+            check_bounds(number, rows, columns, samples)
     else:
-        _check_length(dataset, frames, rows, columns, samples)
+        check_length(dataset, frames, rows, columns, samples)
     if syntax.is_encapsulated and syntax != uid.RLELossless:
         decoded = decoding_child.decode(data)
         if decoded is None:
             raise _not_decoded(syntax)
         array, name = decoded
     else:
-        array, meta = decoder.as_array(dataset, raw=True)
-        axes = ("number_of_frames", "rows", "columns", "samples_per_pixel")
-        array, name = np.ascontiguousarray(array).reshape([int(meta[axis]) for axis in axes]), "pydicom"
+        array, name = _shaped(*decoder.as_array(dataset, raw=True)), "pydicom"
     return array.astype(array.dtype.newbyteorder("="), copy=False), name
 
 
-def _check_length(dataset: Dataset, frames: int, rows: int, columns: int, samples: int) -> None:
+def native_frame(dataset: Dataset, index: int) -> NDArray[Any]:
+    """Frame ``index``, counted from 0, of native pixel data whose length was checked: (1, rows, columns, samples)."""
+    array = _shaped(*decoder_of(dataset).as_array(dataset, index=index, raw=True))
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def extents(dataset: Dataset) -> tuple[int, int, int]:
+    """Rows, columns and samples as the header claims them."""
+    return int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel") or 1)
+
+
+def decoder_of(dataset: Dataset) -> Any:  # noqa: ANN401 - pydicom is untyped
+    """Return pydicom's decoder for the transfer syntax; E-INPUT-NO-DECODER where none is installed."""
+    syntax = uid.UID(dataset.file_meta.TransferSyntaxUID)
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        raise _no_decoder(syntax) from None
+    if not decoder.is_available:
+        raise _no_decoder(syntax)
+    return decoder
+
+
+def _shaped(array: NDArray[Any], meta: Mapping[str, Any]) -> NDArray[Any]:
+    axes = ("number_of_frames", "rows", "columns", "samples_per_pixel")
+    return np.ascontiguousarray(array).reshape([int(meta[axis]) for axis in axes])
+
+
+def check_length(dataset: Dataset, frames: int, rows: int, columns: int, samples: int) -> None:
     """Native pixel data must hold what the header claims (PS3.5, 8.1.1); YBR_FULL_422 halves the chroma."""
     bits = frames * rows * columns * samples * int(dataset.BitsAllocated)
     if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
@@ -74,23 +96,21 @@ def _check_length(dataset: Dataset, frames: int, rows: int, columns: int, sample
             raise truncated(f"The file holds {held} of {ceil(bits / 8)} bytes of pixel data.")
 
 
-def _check_frames(dataset: Dataset, rows: int, columns: int, samples: int) -> None:
-    """Each compressed frame must claim the header's size, and all together stay within the bounds."""
+def checked_frames(dataset: Dataset, rows: int, columns: int, samples: int) -> Iterator[bytes]:
+    """The compressed frames in their order; each must claim the header's size. How many is the caller's to bound."""
     container = ceil(int(dataset.BitsAllocated) / 8)
     most = 2 * rows * columns * samples * container + _SLACK
     offsets = None
     if "ExtendedOffsetTable" in dataset:
         offsets = (dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths)
     announced = int(dataset.get("NumberOfFrames") or 1)
-    for number, frame in enumerate(
-        generate_frames(dataset.PixelData, number_of_frames=announced, extended_offsets=offsets), start=1
-    ):
-        check_bounds(number, rows, columns, samples)
+    for frame in generate_frames(dataset.PixelData, number_of_frames=announced, extended_offsets=offsets):
         if len(frame) > most:
             raise broken("A compressed frame is far larger than the image it should hold.")
         size = codestream_size(frame)
         if size is not None and size != (rows, columns):
             raise broken(f"A compressed frame has {size[0]} x {size[1]} pixels, the header {rows} x {columns}.")
+        yield frame
 
 
 def codestream_size(frame: bytes) -> tuple[int, int] | None:

@@ -19,23 +19,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from radiomicnet_md.errors import InputError
+from radiomicnet_md.errors import ExitCode, InputError
 from radiomicnet_md.image import Identity, Image
 
 MAX_FILE_BYTES = 2**30
 MAX_SAMPLES = 2**26  # frames x rows x columns x samples: one picture of 8192 x 8192
+
+Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
 
 _NIFTI_SIZES = {b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c"}  # 348, 540
 _NIFTI_MAGIC = {b"n+1\0", b"ni1\0", b"n+2\0", b"ni2\0"}
 _TIFF_MAGIC = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 _META_IMAGE = re.compile(rb"\s*(ObjectType|NDims)\s*=", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
 class UnreadableError(InputError):
     """The input could not be turned into samples; ``file_sha256`` is set when its bytes were read."""
 
     file_sha256: str | None = None
+
+
+class GrowingError(UnreadableError):
+    """The input changed while it was read: it is still arriving, and can be read later."""
+
+    exit_code = ExitCode.RETRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +59,22 @@ class Reading:
     dataset: Any | None = None
 
 
-def load(path: Path) -> bytes:
-    """Read the whole of a regular file of at most ``MAX_FILE_BYTES``.
+def load(path: Path, stamp: Stamp | None = None) -> bytes:
+    """Read the whole of a regular file of at most ``MAX_FILE_BYTES``; ``stamp`` is its state when it was listed.
 
     Raises:
         UnreadableError: E-INPUT-MISSING, -DIRECTORY, -NOT-A-FILE, -PERMISSION, -UNREADABLE, -EMPTY, -TOO-LARGE.
+        GrowingError: E-INPUT-GROWING.
     """
     try:
         # A pipe would block the open for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            _demand_regular_file(os.fstat(descriptor).st_mode)
+            before = os.fstat(descriptor)
+            _demand_regular_file(before.st_mode)
             with open(descriptor, "rb", closefd=False) as file:
                 data = file.read(MAX_FILE_BYTES + 1)
+            _demand_rest(stamp or stamp_of(before), stamp_of(os.fstat(descriptor)))
         finally:
             os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -88,6 +100,20 @@ def load(path: Path) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise too_large(f"The input file is larger than {MAX_FILE_BYTES} bytes.")
     return data
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """What of a file's state changes when somebody writes to it."""
+    return status.st_size, status.st_mtime_ns
+
+
+def _demand_rest(before: Stamp, after: Stamp) -> None:
+    if before != after:
+        raise GrowingError(
+            "E-INPUT-GROWING",
+            "The input file changed while it was read; it is still arriving.",
+            remedy="Wait until the transfer is complete, and give it again.",
+        )
 
 
 def _demand_regular_file(mode: int) -> None:
@@ -144,7 +170,7 @@ def too_large(what: str) -> UnreadableError:
 
 
 def sniff(data: bytes) -> str:
-    """Name the format: dicom, png, jpeg, tiff, gzip, nifti, nrrd or mha.
+    """Name the format: dicom, png, jpeg, tiff, gzip, nifti, nrrd, mha or zip.
 
     A DICOM file without preamble is recognised by a first element of group 0002 or 0008; its parser
     then demands a SOP class. A DICOM preamble may hold a TIFF header (PS3.10, 7.1), so DICOM is asked first.
@@ -155,11 +181,10 @@ def sniff(data: bytes) -> str:
     if data[128:132] == b"DICM":
         return "dicom"
     heads = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", _GZIP: "gzip", b"NRRD000": "nrrd"}
+    heads |= dict.fromkeys(_ZIP, "zip") | dict.fromkeys(_TIFF_MAGIC, "tiff")
     for head, name in heads.items():
         if data.startswith(head):
             return name
-    if data[:4] in _TIFF_MAGIC:
-        return "tiff"
     if data[:4] in _NIFTI_SIZES and (data[344:348] in _NIFTI_MAGIC or data[4:8] in _NIFTI_MAGIC):
         return "nifti"
     if _META_IMAGE.match(data[:64]):

@@ -22,7 +22,7 @@ from typing import Any
 from radiomicnet_md.review.names import TIMES, label, printable, signed
 from radiomicnet_md.review.proven import Proof
 from radiomicnet_md.review.style import CSS
-from radiomicnet_md.review.text import answer
+from radiomicnet_md.review.text import answer, frame_of
 from radiomicnet_md_audit.esignature import Signature
 
 
@@ -206,6 +206,7 @@ def _image(predicate: Mapping[str, Any]) -> str:
     frames, rows, columns, samples = seen["shape"]
     parts = [seen["format"], seen["modality"], seen["photometric"], f"{rows} {TIMES} {columns} pixels"]
     parts += [f"{frames} frames"] if frames != 1 else []
+    parts += [frame_of(seen)]
     parts += [f"{samples} samples a pixel"] if samples != 1 else []
     return ", ".join(str(part) for part in parts if part)
 

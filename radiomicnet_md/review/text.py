@@ -111,6 +111,12 @@ def _found(predicate: Mapping[str, Any]) -> str:
     return f"no lesion found: the best sum is {signed(choice['runner_up']['score'] / unit, 3)}, not above 0"
 
 
+def frame_of(about: Mapping[str, Any]) -> str:
+    """Which frame of its file an input is, in words; nothing where it is the whole file."""
+    frame = about.get("frame")
+    return f"frame {frame['number']} of {frame['of']}" if frame else ""
+
+
 def _input(predicate: Mapping[str, Any]) -> Iterator[Line]:
     """What the file said of itself, and its digests."""
     seen = predicate["input"]
@@ -122,11 +128,13 @@ def _input(predicate: Mapping[str, Any]) -> Iterator[Line]:
         frames, rows, columns, samples = seen["shape"]
         parts = [seen["format"], seen["modality"], seen["photometric"], seen["dtype"], f"{rows} {TIMES} {columns}"]
         parts += [f"{frames} frames"] if frames != 1 else []
+        parts += [frame_of(seen)]
         parts += [f"{samples} samples"] if samples != 1 else []
         yield from _row("image", ", ".join(str(part) for part in parts if part))
         spacing = seen["spacing_mm"]
         sides = f" {TIMES} ".join(map(_number, spacing or ()))
-        yield from _row("spacing", f"{sides} mm" if sides else "not stated: nothing is given in millimetres")
+        said = f"{sides} mm{', declared by the operator' if seen.get('spacing_declared') else ''}"
+        yield from _row("spacing", said if sides else "not stated: nothing is given in millimetres")
         held = ", ".join(sorted(seen["commitments"])) or "none in the file"
         yield from _row("identities", f"{held}{' (salted commitments only)' if seen['commitments'] else ''}")
     for name in ("file", "body", "pixels"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md import delivery
+from radiomicnet_md import delivery, io
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk, segment_file, segment_files
 from radiomicnet_md.errors import ConfigurationError, ExitCode, InputError
@@ -56,7 +56,7 @@ def failing_rename(monkeypatch: pytest.MonkeyPatch, fails: Callable[[Path, Path]
     ],
 )
 def test_only_a_known_suffix_is_taken_off_a_name(file: str, folder: str) -> None:
-    assert delivery.name_of(Path(file)) == folder
+    assert io.Input(Path(file)).name == folder
 
 
 @pytest.mark.verifies("SRS-OUT-003")

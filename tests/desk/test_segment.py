@@ -280,12 +280,12 @@ def test_identities_go_no_further_than_a_commitment_that_the_vault_can_open(
     desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (path,) = desks.write_images(tmp_path / "in", "scan.png")
-    read = desks_.io.read
+    read = desks_.io.Reader.read
 
-    def named(source: Path) -> Reading:
-        return replace(read(source), identity=Identity({"PatientID": "4711", "PatientName": "Doe^Jane"}))
+    def named(reader: desks_.io.Reader, item: desks_.io.Input) -> Reading:
+        return replace(read(reader, item), identity=Identity({"PatientID": "4711", "PatientName": "Doe^Jane"}))
 
-    monkeypatch.setattr(desks_.io, "read", named)
+    monkeypatch.setattr(desks_.io.Reader, "read", named)
     answer = segment_file(path, desk, Target(out, "scan"))
     (record,) = predicates(desk)
     subject = vault.subject_of(desk.home.folder, answer.record_id, desk.vault_key)

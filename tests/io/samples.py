@@ -134,3 +134,22 @@ def put(folder: Path, data: bytes, name: str = "input") -> Path:
     path = folder / name
     path.write_bytes(data)
     return path
+
+
+def loop(
+    levels: NDArray[np.uint8],
+    *,
+    syntax: str = "",
+    change: Callable[[Any], None] | None = None,
+    sop_class: str = "1.2.840.10008.5.1.4.1.1.3.1",
+) -> bytes:
+    """A multi-frame ultrasound file of the levels (frames, rows, columns), in any syntax that can be written."""
+    dataset = pydicom.dcmread(BytesIO(ultrasound(levels=levels[0])))
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.NumberOfFrames = len(levels)
+    dataset.PixelData = levels.tobytes()
+    if syntax:
+        dataset.compress(syntax, generate_instance_uid=False)
+    if change:
+        change(dataset)
+    return new_images.encode(dataset)

@@ -182,7 +182,8 @@ def test_a_folder_lists_its_images_in_order(tmp_path: Path) -> None:
     }.items():
         samples.put(tmp_path, data, name)
     (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in io.find_inputs(tmp_path)] == ["a.png", "b", "c.dcm"]
+    found = [path.name for path in io.find_inputs(tmp_path)]
+    assert found == ["a.png", "b", "c.dcm", "DICOMDIR"]  # an index that cannot be read is refused, not passed over
     assert io.find_inputs(tmp_path / "README.md") == (tmp_path / "README.md",)
 
 
