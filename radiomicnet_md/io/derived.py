@@ -199,7 +199,8 @@ def write_object(
         raise _no_source("The input is no DICOM file, and no Secondary Capture was made of it.")
     with quiet():
         try:
-            frame = reading.image.origin.frame and reading.image.origin.frame.number
+            shown = reading.image.origin.frame
+            frame = None if shown is None else shown.number
             parents = Parents(_referable(reading.dataset), reading.image.spacing_mm, receipt, *algorithm, frame)
             made = build(hd, parents)
             _complete(hd, made, parents, reading.dataset)
