@@ -50,12 +50,13 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "data": lambda: os.environ.get("RADIOMICNET_MD_DATA") or None,
     "dciodvfy": lambda: shutil.which("dciodvfy"),
     "dcmqi": lambda: _programs("dcmqi"),
-    "dcmtk": lambda: shutil.which("dsr2html"),
+    "dcmtk": lambda: shutil.which("storescu"),
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
+    "orthanc": lambda: _orthanc(),  # noqa: PLW0108 - it stands further below
     "pdftotext": lambda: shutil.which("pdftotext"),
     "playwright": lambda: _package("playwright"),
     "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
@@ -69,6 +70,12 @@ _PARTS: dict[str, Callable[[], str | None]] = {
 
 def _folder(path: str) -> str | None:
     return path if Path(path).is_dir() else None
+
+
+def _orthanc() -> str | None:
+    """Orthanc's program, if its plugin for DICOMweb is there too."""
+    found = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
+    return found if Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so").exists() else None
 
 
 def _mounting(unshare: str | None) -> str | None:
