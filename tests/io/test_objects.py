@@ -224,7 +224,9 @@ def test_no_lesion_found_is_a_report_too(tmp_path: Path, require: Callable[[str]
 @pytest.mark.verifies("SRS-OUT-020")
 def test_dcmtk_shows_each_value_with_its_name(tmp_path: Path, require: Callable[[str], Path]) -> None:
     path = delivered(tmp_path, reading(tmp_path))["measurements"]
-    page = subprocess.run([require("dcmtk"), path], check=True, capture_output=True, text=True).stdout
+    page = subprocess.run(
+        [require("dcmtk").with_name("dsr2html"), path], check=True, capture_output=True, text=True
+    ).stdout
     names = [*findings.TERMS.values(), *list(findings.OF_LESION.values())[1::3]]
     assert [code.meaning for code in names if f"<b>{code.meaning}:</b>" not in page] == []
 
