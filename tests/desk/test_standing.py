@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md import intent, standing
+from radiomicnet_md import intent, io, standing
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine.record import Reason
