@@ -12,7 +12,7 @@ import pytest
 from radiomicnet_md import io
 from tests.io import mutating, mutations, samples
 
-MUTATIONS = 400
+MUTATIONS = 320
 
 
 @pytest.mark.verifies("SRS-INP-016", "SRS-INP-001")
