@@ -97,6 +97,7 @@ def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: T
     earlier run of the same input left still is.
     """
     part = target.hidden(f"{receipt.record_id}.part")
+    shutil.rmtree(part, ignore_errors=True)  # what a crash left of this very record
     try:
         part.mkdir()
         try:
@@ -111,6 +112,11 @@ def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: T
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise _unwritable(error) from error
+
+
+def record_of(folder: Path) -> str | None:
+    """The record whose files a folder holds, as :func:`deliver` noted; None where it notes none."""
+    return _origin(folder)[0] or None
 
 
 def withdraw(target: Target, input_sha256: str | None) -> None:

@@ -29,6 +29,7 @@ _MEANING = 64  # characters of a code's meaning (LO)
 _LOGIT = float(1 << LOGIT_BITS)
 _SCORE = float(1 << SCORE_BITS)
 _ONE = ("1", "no units")
+_REGION = ("{region}", "region")
 # UCUM has exponents for units alone, not for what stands in braces.
 UNITS = {
     "1": _ONE,
@@ -109,7 +110,9 @@ def _ibsi(value: str, else_: Code) -> Code:
     return ibsi().get(value) or Code(value, _INTENSITY[value], "IBSI")
 
 
-OF_IMAGE = {d.key: _ibsi(d.ibsi, Code(f"F{n:03}", d.name)) for n, d in enumerate(DEFINITIONS, 1)}
+OF_IMAGE = {
+    d.key: _ibsi(d.ibsi, Code(f"F{n:03}", d.name[0].upper() + d.name[1:])) for n, d in enumerate(DEFINITIONS, 1)
+}
 OF_LESION = {
     key: _ibsi(measure.ibsi, Code(f"P{n:03}", f"PyRadiomics {key}"))
     for n, (key, measure) in enumerate(_LESION.items(), 1)
@@ -142,8 +145,8 @@ def maps(decision: Decision) -> Maps:
 
 
 def _of_image(decision: Decision) -> Iterator[Quantity]:
-    yield Quantity(REGIONS, len(decision.chosen))
-    yield Quantity(CANDIDATES, decision.candidates)
+    yield Quantity(REGIONS, len(decision.chosen), _REGION)
+    yield Quantity(CANDIDATES, decision.candidates, _REGION)
     beat = margin(decision.chosen, decision.runner_up)
     if decision.runner_up is not None and beat is not None:
         yield Quantity(RUNNER_UP, decision.runner_up.score / _SCORE)

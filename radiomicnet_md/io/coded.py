@@ -41,7 +41,7 @@ class Quantity:
     """A named number with its unit (UCUM code and what it means)."""
 
     name: Code
-    value: float
+    value: float  # a count is an int
     unit: tuple[str, str] = ("1", "no units")
 
 

@@ -51,6 +51,7 @@ _MAY_BE_EMPTY = (
 _PLACE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _OF_LOOPS = ("NumberOfFrames", "FrameIncrementPointer", "FrameTime", "FrameTimeVector")  # an object is of one frame
 _OF_PIXELS = {"SourceImageSequence", "ReferencedImageSequence", "ReferencedSOPSequence", "ContourImageSequence"}
+_SIDES = ("L", "R")  # PS3.3, C.7.3.1.1.1; an image's may also be unpaired or both
 _SQUARE = 1e-3  # how far the products of an orientation's vectors may be from 0 and 1
 _DESCRIPTION = 64  # characters of an LO (PS3.5, 6.2)
 
@@ -119,6 +120,7 @@ class Parents:
             "manufacturer_model_name": self.algorithm,
             "software_versions": self.version,
             "device_serial_number": self.receipt.keyid[:16],
+            "specific_character_set": None,  # the source's, see _complete: highdicom refuses an empty first value
             "series_description": f"RadiomicNet-MD {description}, not a cleared device"[:_DESCRIPTION],
         }
 
@@ -156,7 +158,6 @@ class Parents:
             modality=modality,
             sop_class_uid=sop_class,
             transfer_syntax_uid="1.2.840.10008.1.2.1",
-            specific_character_set=source.get("SpecificCharacterSet"),
             **self.common(kind),
         )
         made.copy_patient_and_study_information(source)
@@ -273,12 +274,14 @@ def _complete(hd: Any, made: Any, parents: Parents, reading: Reading) -> None:  
         if kind == "Series" or f"{kind}Date" in made:
             setattr(made, f"{kind}Date", moment.strftime("%Y%m%d"))
             setattr(made, f"{kind}Time", moment.strftime("%H%M%S"))
+    if "SpecificCharacterSet" in source:
+        made.SpecificCharacterSet = source.SpecificCharacterSet
     made.ContributingEquipmentSequence = _equipment(hd, parents, moment)
     if "Rows" in made:
         made.PatientOrientation = ""
-        laterality = source.get("Laterality")
-        if laterality is not None and "SegmentSequence" not in made:  # a segment has a region of its own
-            made.Laterality = laterality
+        if "SegmentSequence" not in made:  # a segment has a region of its own
+            side = source.get("Laterality") or source.get("ImageLaterality")
+            made.Laterality = side if side in _SIDES else ""
     dimensions = parents.uid("dimensions")
     for item in (*made.get("DimensionOrganizationSequence", ()), *made.get("DimensionIndexSequence", ())):
         item.DimensionOrganizationUID = dimensions

@@ -5,7 +5,7 @@ Rules of this module:
 
 - One group for the image and the record (TID 1501), one for each region (TID 1411), which refers to the region's
   segment and to the source. "No lesion found" has the first group alone, and says so in code.
-- Each number stands as a decimal string, and as the double it is (Floating Point Value).
+- A number that is no count stands as a decimal string, and as the double it is (Floating Point Value).
 - A value that is undefined is left out; a comment says which, and why.
 """
 
@@ -41,7 +41,6 @@ def write_measurements(
             evidence=[parents.source, *([_segmentation(parents)] if findings.lesions else [])],
             content=_report(hd, parents, findings)[0],
             is_complete=True,
-            specific_character_set=parents.source.get("SpecificCharacterSet"),
             coding_schemes=[coding_scheme(hd)],
             **parents.common("measurements"),
         )
@@ -78,7 +77,7 @@ def _report(hd: Any, parents: Parents, findings: Findings) -> Any:  # noqa: ANN4
     numbers = range(1, 2) if len(findings.lesions) == 1 else range(2, len(findings.lesions) + 2)
     for number, lesion in zip(numbers, findings.lesions, strict=True):
         groups.append(_of_region(sr, parents, number, lesion))
-    return sr.MeasurementReport(
+    report = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=device),
         procedure_reported=codes.SCT.DiagnosticUltrasonography,
         imaging_measurements=groups,
@@ -87,6 +86,16 @@ def _report(hd: Any, parents: Parents, findings: Findings) -> Any:  # noqa: ANN4
             sr.CodedConcept("en", "RFC5646", "English")
         ),
     )
+    _separate(report[0])
+    return report
+
+
+def _separate(container: Any) -> None:  # noqa: ANN401
+    """Have each item shown on its own with its name (PS3.3, C.17.3.2.4); else viewers run the numbers together."""
+    container.ContinuityOfContent = "SEPARATE"
+    for item in container.get("ContentSequence", ()):
+        if item.ValueType == "CONTAINER":
+            _separate(item)
 
 
 def _of_image(sr: Any, parents: Parents, findings: Findings) -> Any:  # noqa: ANN401
@@ -137,10 +146,14 @@ def _algorithm(sr: Any, parents: Parents) -> Any:  # noqa: ANN401
 
 
 def _numbers(sr: Any, quantities: Iterable[Quantity]) -> list[Any]:  # noqa: ANN401
-    return [
-        sr.Measurement(_coded(sr, one.name), float(one.value), sr.CodedConcept(one.unit[0], "UCUM", one.unit[1]))
-        for one in quantities
-    ]
+    return [_number(sr, one) for one in quantities]
+
+
+def _number(sr: Any, one: Quantity) -> Any:  # noqa: ANN401
+    made = sr.Measurement(_coded(sr, one.name), one.value, sr.CodedConcept(one.unit[0], "UCUM", one.unit[1]))
+    if isinstance(one.value, int):  # else 51 is shown as 51.0
+        made[0].MeasuredValueSequence[0].NumericValue = str(one.value)
+    return made
 
 
 def _coded(sr: Any, code: Code) -> Any:  # noqa: ANN401

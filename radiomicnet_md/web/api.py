@@ -20,6 +20,19 @@ from radiomicnet_md.web.rendering import page
 from radiomicnet_md_audit.export import digests
 
 router = APIRouter()
+_WORDS = {part: {"type": "string"} for part in ("code", "text", "remedy")}
+_FAILURE = {
+    "description": "A failure in words: its code, what it means and what to do.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {"error": {"type": "object", "properties": _WORDS, "required": sorted(_WORDS)}},
+                "required": ["error"],
+            }
+        }
+    },
+}
 
 
 @router.get("/api/records", summary="Decisions, filtered, sorted and paged")
@@ -112,8 +125,11 @@ def _document(request: Request) -> dict[str, Any]:
         description="Reads what a home's log proves. Send a token (radiomicnet-md users token) as a bearer.",
         routes=router.routes,
     )
-    made["components"] = made.get("components", {}) | {
-        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}
-    }
+    for path in made["paths"].values():
+        for operation in path.values():
+            # The framework announces an answer to a wrong value that the application gives in a form of its own.
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = _FAILURE
+    made["components"] = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
     made["security"] = [{"token": []}]
     return made

@@ -23,7 +23,7 @@ from starlette.responses import Response
 from radiomicnet_md import __version__
 from radiomicnet_md.errors import BusyError, ConfigurationError, ExitCode, IntegrityError, Problem, UsageError
 from radiomicnet_md.faults import note_fault
-from radiomicnet_md.web import api, comparing, entrance, pages, signing
+from radiomicnet_md.web import api, comparing, entrance, pages, printing, signing, staff
 from radiomicnet_md.web.admission import DeniedError, admit
 from radiomicnet_md.web.guard import App, Guard
 from radiomicnet_md.web.house import House
@@ -66,7 +66,7 @@ def _application(house: House) -> App:
         dependencies=[Depends(admit)],
     )
     app.state.house = house
-    for router in (entrance.router, pages.router, comparing.router, signing.router, api.router):
+    for router in (m.router for m in (entrance, staff, pages, printing, comparing, signing, api)):
         app.include_router(router)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)

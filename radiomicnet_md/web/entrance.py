@@ -65,7 +65,9 @@ def sign_in(request: Request, house: Here, form: Form) -> Response:
         return _form(request, house, problem, 403)
     except DeniedError as problem:
         return _form(request, house, problem, problem.status)
-    answer = RedirectResponse("/", 303)
+    person = house.person(user)
+    elsewhere = person is not None and not person.may("read") and person.may("users")
+    answer = RedirectResponse("/people" if elsewhere else "/", 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(cookie_name(request), cookie, max_age=LONGEST_S, secure=secure, httponly=True, samesite="strict")
     return answer

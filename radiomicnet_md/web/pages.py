@@ -56,18 +56,11 @@ def record(request: Request, house: Here, who: Who, record_id: str) -> HTMLRespo
     opened = house.open(record_id)
     if not opened.is_decision:
         return page(request, "other.html", opened=opened, said=json.dumps(opened.predicate, indent=2))
-    return page(request, "case.html", **_shown(house, who, opened))
+    return page(request, "case.html", **shown(house, who, opened))
 
 
-@router.get("/records/{record_id}/print")
-def printed(request: Request, house: Here, who: Who, record_id: str) -> HTMLResponse:
-    """The same for paper: picture, sum, proof, and each signature with its name, time and meaning."""
-    opened = _decision(house, record_id)
-    return page(request, "print.html", **_shown(house, who, opened))
-
-
-def _shown(house: House, who: Caller, opened: Opened) -> dict[str, Any]:
-    """What both pages of a case say."""
+def shown(house: House, who: Caller, opened: Opened) -> dict[str, Any]:
+    """What the page of a case says, and its printed view."""
     seen, predicate = case.view(house, opened), opened.predicate
     checks = sorted(predicate["checks"], key=lambda check: bool(check["held"]))
     return {
@@ -101,7 +94,7 @@ def needed(opened: Opened) -> tuple[str, ...]:
 @router.get("/records/{record_id}/record.txt")
 def record_text(house: Here, who: Who, record_id: str) -> Response:
     """The record as text, as ``audit show`` prints it above its proof."""
-    opened = _decision(house, record_id)
+    opened = decision(house, record_id)
     said = text.above_proof(opened.statement, opened.proof)
     _serve(who, record_id, RECORD, said.encode())
     return PlainTextResponse(said)
@@ -110,7 +103,7 @@ def record_text(house: Here, who: Who, record_id: str) -> Response:
 @router.get("/records/{record_id}/layers/{name}.png")
 def layer(house: Here, who: Who, record_id: str, name: str) -> Response:
     """One layer of the view."""
-    opened = _decision(house, record_id)
+    opened = decision(house, record_id)
     seen = case.view(house, opened)
     if seen.problem is not None:
         raise seen.problem
@@ -124,7 +117,7 @@ def layer(house: Here, who: Who, record_id: str, name: str) -> Response:
 @router.get("/records/{record_id}/pixels/{row}/{column}")
 def pixel(house: Here, record_id: str, row: int, column: int) -> JSONResponse:
     """The sum of one pixel, name by name."""
-    seen = case.view(house, _decision(house, record_id), beside=False)
+    seen = case.view(house, decision(house, record_id), beside=False)
     if seen.problem is not None:
         raise seen.problem
     said = case.pixel(seen, row, column)
@@ -154,7 +147,8 @@ def verify(house: Here) -> Response:
     return RedirectResponse("/log", 303)
 
 
-def _decision(house: House, record_id: str) -> Opened:
+def decision(house: House, record_id: str) -> Opened:
+    """A record that is a decision, proven; :class:`DeniedError` for another one."""
     opened = house.open(record_id)
     if not opened.is_decision:
         raise _nothing("This record is no decision.")

@@ -29,7 +29,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(t=say, version=__version__, pairs=lambda words: [(word, word) for word in words])
-    made.filters.update(plain=printable, utc=_utc)
+    made.filters.update(plain=printable, utc=utc)
     return made
 
 
@@ -45,6 +45,6 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     return HTMLResponse(environment().get_template(template).render(**common, **values), status)
 
 
-def _utc(time: str) -> str:
+def utc(time: str) -> str:
     """A time of the log to the second."""
     return f"{time[:10]} {time[11:19]} UTC" if time else ""

@@ -58,7 +58,7 @@ def sign_in(page: Page, user: str = "rita") -> None:
     page.fill("#user", user)
     page.fill("#passphrase", desks.OWN)
     page.click("main button")
-    page.wait_for_selector("h1:has-text('Worklist')")
+    page.wait_for_selector("form.who")
 
 
 def open_case(page: Page, record_id: str) -> None:

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from radiomicnet_md import home as homes
 from radiomicnet_md import people
 from radiomicnet_md.people import tokens
-from radiomicnet_md.web import access, api, comparing, entrance, pages, signing
+from radiomicnet_md.web import access, api, comparing, entrance, pages, printing, signing, staff
 from radiomicnet_md.web.sessions import IDLE_S, LONGEST_S, Rate, Session, Sessions
 from radiomicnet_md_audit import sign
 from radiomicnet_md_audit.keychange import Role
@@ -32,7 +32,7 @@ def _concrete(site: Site, route: str) -> str:
 
 
 def _routes() -> Iterator[tuple[str, str]]:
-    for module in (entrance, pages, comparing, signing, api):
+    for module in (entrance, staff, pages, printing, comparing, signing, api):
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
             yield from ((method, route.path) for method in route.methods)

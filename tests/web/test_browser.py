@@ -232,6 +232,77 @@ def test_every_page_has_contrast_names_and_order(
         assert watch.errors == []
 
 
+@pytest.mark.verifies("SRS-PAG-005")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_against_wcag(
+    browser: Browser, served: Served, cases: Cases, scheme: str, require: Callable[[str], Path]
+) -> None:
+    axe = (require("axe").parent / "axe.min.js").read_text(encoding="utf-8")
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+    def found(page: Page) -> list[tuple[str, str]]:
+        # By the debugger, which the page's policy does not hold back.
+        page.evaluate(axe)
+        said = page.evaluate("(rules) => axe.run(document, rules)", rules)
+        return [(one["id"], str(node["target"])) for one in said["violations"] for node in one["nodes"]]
+
+    with page_of(browser, served.url, dark=scheme == "dark") as (page, _):
+        page.goto("/sign-in")
+        assert found(page) == []
+        sign_in(page)
+        pages = ["/", "/log", "/api", "/passphrase", f"/compare?one={cases.result}&other={cases.again}"]
+        pages += [f"/records/{one}" for one in (cases.result, cases.none, cases.refused)]
+        for path in (*pages, f"/records/{cases.result}/print"):
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            for each in page.locator("details").all():
+                each.evaluate("(one) => { one.open = true; }")
+            assert found(page) == [], path
+        sign_in(page, "anna")
+        page.goto("/people")
+        for each in page.locator("details").all():
+            each.evaluate("(one) => { one.open = true; }")
+        assert found(page) == []
+
+
+@pytest.mark.verifies("SRS-PAG-012")
+def test_an_administrator_adds_a_person_who_then_signs(
+    browser: Browser, served: Served, cases: Cases, pictures: Path, real_site: tuple[Path, Cases]
+) -> None:
+    with page_of(browser, served.url) as (page, watch):
+        sign_in(page, "anna")
+        page.click("text=People")
+        page.fill("#add-id", "vera")
+        page.fill("#add-name", "Vera Example")
+        page.fill("#add-first", desks.FIRST)
+        page.fill("#add-again", desks.FIRST)
+        page.fill("#add-passphrase", desks.OWN)
+        page.click("button[value=add]")
+        page.wait_for_selector("th:has-text('vera')")
+        assert "first passphrase" in page.locator("tr:has(th:text-is('vera'))").inner_text()
+        page.click("text=Change rita")
+        keep(page, pictures, "page-people", whole=True)
+        assert watch.errors == []
+    with page_of(browser, served.url) as (page, watch):
+        page.goto("/sign-in")
+        page.fill("#user", "vera")
+        page.fill("#passphrase", desks.FIRST)
+        page.click("main button")
+        page.wait_for_selector("#again")
+        for field, value in (("old", desks.FIRST), ("new", desks.OWN), ("again", desks.OWN)):
+            page.fill(f"#{field}", value)
+        page.click("main button")
+        page.wait_for_selector("#user")
+        sign_in(page, "vera")
+        open_case(page, cases.refused)
+        page.check("#meaning-approve")
+        page.fill("form#sign #passphrase", desks.OWN)
+        page.click("#signing button")
+        page.wait_for_selector(".signatures li")
+        assert watch.errors == []
+    assert _signed(real_site[0], cases.refused)[-1].name == "Vera Example"
+
+
 @pytest.mark.verifies("SRS-PAG-006")
 def test_two_decisions_are_compared_and_one_is_replayed(
     browser: Browser, served: Served, cases: Cases, pictures: Path

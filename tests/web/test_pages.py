@@ -195,7 +195,7 @@ def test_a_home_that_kept_no_logit_shows_the_names_and_at_most_how_much_the_rest
     assert reader.client.get(f"/records/{reader.cases.result}/layers/image.png").status_code == 200
 
 
-@pytest.mark.verifies("SRS-PAG-004")
+@pytest.mark.verifies("SRS-PAG-004", "SRS-PAG-013")
 def test_a_record_that_does_not_verify_shows_that_and_nothing_of_its_content(reader: Site) -> None:
     opened = reader.house.open(reader.cases.result)
     secret = opened.predicate["input"]["file_sha256"]
@@ -203,7 +203,7 @@ def test_a_record_that_does_not_verify_shows_that_and_nothing_of_its_content(rea
     at = envelope.index(b'"payload":"') + 60
     envelope[at] = ord("A") if envelope[at] != ord("A") else ord("B")
     _rewrite(reader, opened.entry.index, bytes(envelope))
-    for path in ("", "/print", "/record.txt", "/layers/image.png", "/pixels/1/1"):
+    for path in ("", "/print", "/print.pdf", "/record.txt", "/layers/image.png", "/pixels/1/1"):
         answer = reader.client.get(f"/records/{reader.cases.result}{path}")
         assert answer.status_code == 409, path
         assert secret not in answer.text

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable
@@ -11,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from radiomicnet_md import home as homes
 from radiomicnet_md.errors import UsageError
 from radiomicnet_md.web.server import HEAD_S, Address
+from tests.web.conftest import Cases
 from tests.web.serving import Served
 
 TLS = (Path("chain.pem"), Path("key.pem"))
@@ -88,3 +92,19 @@ def test_over_tls_the_cookie_is_bound_to_it_and_browsers_are_told_to_stay(
 def test_a_port_in_use_is_said_in_words(served: Served, serve: Callable[..., Served]) -> None:
     with pytest.raises(RuntimeError, match="E-SERVE-ADDRESS"):
         serve("--port", str(served.port))
+
+
+@pytest.mark.verifies("SRS-PAG-004", "SRS-LOG-019")
+@pytest.mark.parametrize("damage", ["PRAGMA user_version = 1", "PRAGMA user_version = 99", "DROP TABLE event"])
+def test_a_log_that_is_half_migrated_or_of_another_version_is_not_served(
+    real_site: tuple[Path, Cases], tmp_path: Path, damage: str
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(real_site[0], home)
+    shutil.copyfile(homes.anchor_beside(real_site[0]), homes.anchor_beside(home))
+    with sqlite3.connect(home / "audit.db") as file:
+        file.execute(damage)
+    file.close()
+    with pytest.raises(RuntimeError, match='"E-') as caught, Served(home):
+        pass
+    assert "Traceback" not in str(caught.value)
