@@ -19,7 +19,6 @@ from radiomicnet_md.engine.state import State
 from radiomicnet_md.review import pictures
 from radiomicnet_md_audit import policy, sign
 from tests import desks
-from tests.io import samples
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> desks.FakeEngine:
         "_started",
         lambda release, home: started(release, home) if home.clinical else (made, State.UNQUALIFIED),
     )
-    monkeypatch.setattr(pictures, "overlay", lambda *_: samples.picture(mode="RGB"))  # a DICOM object is made of it
+    monkeypatch.setattr(pictures, "overlay", lambda *_: desks.PICTURE)
     monkeypatch.setattr(pictures, "why", lambda *_: b"why")
     return made
 

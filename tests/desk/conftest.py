@@ -16,7 +16,6 @@ from radiomicnet_md.desk import Answer, Desk, segment_file
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.review import pictures
 from tests import desks, patients
-from tests.io import samples
 
 
 @pytest.fixture(scope="session")
@@ -83,5 +82,5 @@ def real_pictures() -> None:
 def quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take a second each; most tests only ask whether they are there."""
     if "real_pictures" not in request.fixturenames:
-        monkeypatch.setattr(pictures, "overlay", lambda *_: samples.picture(mode="RGB"))  # a DICOM object is made of it
+        monkeypatch.setattr(pictures, "overlay", lambda *_: desks.PICTURE)
         monkeypatch.setattr(pictures, "why", lambda *_: b"why")

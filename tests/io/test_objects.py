@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md import delivery, findings, io
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Decision
+from radiomicnet_md.image import Frame
 from radiomicnet_md.io import segmentation
 from radiomicnet_md.io.parametric_map import exact
 from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
@@ -108,6 +109,25 @@ def test_a_source_of_another_class_keeps_it_when_it_was_read_before(tmp_path: Pa
     assert source.dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.3.1"
     io.write_segmentation(tmp_path / "mask.dcm", source, decided(source).mask, samples.RECEIPT, samples.ALGORITHM)
     assert source.dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.3.1"
+
+
+@pytest.mark.verifies("SRS-OUT-024")
+def test_objects_of_a_frame_refer_to_that_frame(tmp_path: Path, require: Callable[[str], Path]) -> None:
+    path = samples.put(tmp_path, samples.loop(np.stack([samples.frame()] * 3)))
+    source = io.Reader().read(io.Input(path, frame=Frame(2, 3)))
+    for name, made in delivered(tmp_path, source).items():
+        assert faults(require, made) == [], name
+        dataset = pydicom.dcmread(made)
+        assert (source.dataset.SOPClassUID, source.dataset.SOPInstanceUID) in set(_references(dataset))
+        numbers = set(_frames(dataset, source.dataset.SOPInstanceUID))
+        assert numbers == {2}, name
+
+
+def _frames(dataset: Any, instance: str) -> Iterator[int]:  # noqa: ANN401
+    for item in (item for element in dataset if element.VR == "SQ" for item in element.value):
+        if item.get("ReferencedSOPInstanceUID") == instance and "ReferencedFrameNumber" in item:
+            yield int(item.ReferencedFrameNumber)
+        yield from _frames(item, instance)
 
 
 @pytest.mark.verifies("SRS-OUT-024")
