@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom.encaps import encapsulate, generate_frames
 
 from radiomicnet_md import io
+from radiomicnet_md.engine.acceptance import Limits, Refused, admit
 from radiomicnet_md.errors import InputError
 from radiomicnet_md.image import Frame
 from radiomicnet_md.io import cine, decoding_child
@@ -121,3 +122,20 @@ def test_a_frame_that_is_not_there(tmp_path: Path) -> None:
 def test_several_frames_of_another_kind_stay_one_input(tmp_path: Path) -> None:
     path = samples.put(tmp_path, samples.loop(levels(3), sop_class="1.2.840.10008.5.1.4.1.1.7.2"), "captured.dcm")
     assert [item.frame for item in io.expand(path)] == [None]
+
+
+@pytest.mark.verifies("SRS-INP-009", "SRS-INP-005")
+@pytest.mark.parametrize(
+    ("name", "frames", "code"), [("examples_ybr_color", 30, "COLOUR"), ("OBXXXX1A_rle_2frame", 2, "")]
+)
+def test_real_loops_come_frame_by_frame(name: str, frames: int, code: str, data: Path) -> None:
+    (path,) = sorted((data / "dicom").rglob(f"{name}.dcm"))[:1]
+    inputs, reader = io.expand(path), io.Reader()
+    assert len(inputs) == frames
+    whole = io.read(path).image.pixels
+    for item, frame in zip(inputs, whole, strict=True):
+        image = reader.read(item).image
+        assert (image.pixels[0] == frame).all()
+        judged = admit(image, Limits())
+        assert isinstance(judged, Refused)
+        assert code in judged.code
