@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from radiomicnet_md import cli, compiling, opening
 from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.state import State
+from radiomicnet_md.io.masks import png
 from radiomicnet_md.review import pictures
 from tests import desks
 
@@ -23,7 +26,7 @@ def main(arguments: list[str]) -> int:
         (opening, "_started"): lambda *_: (desks.FakeEngine(), State.UNQUALIFIED),
         (opening, "use_private_cache"): lambda: None,
         (compiling, "use_private_cache"): lambda: None,
-        (pictures, "overlay"): lambda *_: b"overlay",
+        (pictures, "overlay"): lambda *_: png(np.zeros((16, 16), np.uint8)),
         (pictures, "why"): lambda *_: b"why",
     }
     for (module, name), value in replaced.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -224,7 +225,9 @@ def test_no_lesion_found_is_a_report_too(tmp_path: Path, require: Callable[[str]
 @pytest.mark.verifies("SRS-OUT-020")
 def test_dcmtk_shows_each_value_with_its_name(tmp_path: Path, require: Callable[[str], Path]) -> None:
     path = delivered(tmp_path, reading(tmp_path))["measurements"]
-    page = subprocess.run([require("dcmtk"), path], check=True, capture_output=True, text=True).stdout
+    page = subprocess.run(
+        [require("dcmtk").with_name("dsr2html"), path], check=True, capture_output=True, text=True
+    ).stdout
     names = [*findings.TERMS.values(), *list(findings.OF_LESION.values())[1::3]]
     assert [code.meaning for code in names if f"<b>{code.meaning}:</b>" not in page] == []
 
@@ -383,5 +386,18 @@ def test_objects_of_a_real_ultrasound_file(data: Path, tmp_path: Path, require: 
 
 
 @pytest.mark.verifies("SRS-OUT-020")
-def test_names_of_terms_are_those_of_the_tables() -> None:
+def test_the_page_lists_every_code_of_ours_and_none_changes_its_meaning(root: Path) -> None:
+    tables = (findings.OF_IMAGE, findings.OF_LESION, findings.TERMS, findings.SHARES)
+    codes = [*findings.OURS, findings.REST, findings.LOGIT, *(code for table in tables for code in table.values())]
+    ours = {code.value: code.meaning for code in codes if code.scheme == "99RNMD"}
+    page = (root / "docs/reference/dicom-objects.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `([A-Z]\d{3})` \| (.+) \|$", page, re.MULTILINE)) == ours
     assert list(findings.TERMS) == list(VALUE_NAMES)
+    for code in codes:
+        assert len(code.value) <= 16
+        assert 0 < len(code.meaning) <= 64
+        assert code.meaning.isascii()
+    for code, meaning in findings.UNITS.values():
+        assert code.isascii()
+        assert len(code) <= 16
+        assert len(meaning) <= 64
