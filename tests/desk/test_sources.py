@@ -38,7 +38,7 @@ def codes(answers: list[Answer]) -> list[str | None]:
 
 def lines(predicate: Any) -> str:  # noqa: ANN401
     """What ``audit show`` says of the input."""
-    return "\n".join(str(line) for line in text._input(predicate))  # noqa: SLF001
+    return "\n".join(str(line) for line in text._input(predicate))
 
 
 @pytest.mark.verifies("SRS-INP-009", "SRS-INP-005", "SRS-OUT-003")
