@@ -33,6 +33,7 @@ VERBS = {
     "keys": "show, replace and revoke the keys of the log",
     "release": "show or verify the signed release",
     "serve": "the reviewer's page and its REST API, on this machine",
+    "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "trace": "check requirements against tests",
 }

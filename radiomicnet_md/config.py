@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +28,7 @@ from radiomicnet_md_audit import canonical
 
 SYSTEM_FILE = Path("/etc/radiomicnet-md/config.yaml")
 ENVIRONMENT = "RADIOMICNET_MD_"
+IN_FILES_ALONE = ("destinations",)
 
 
 def _absolute(path: Path) -> Path:
@@ -33,6 +36,37 @@ def _absolute(path: Path) -> Path:
 
 
 Place = Annotated[Path, AfterValidator(_absolute)]
+AE_TITLE = re.compile(r"^[A-Za-z0-9._-]{1,16}$", re.ASCII)  # PS3.5, 6.2, AE, without what needs quoting
+
+
+def _encrypted(address: str) -> str:
+    """An address of DICOMweb: images of people travel in the clear on this machine alone."""
+    parts = urlsplit(address)
+    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not (local or parts.scheme == "https") or not parts.hostname or parts.query or parts.fragment:
+        message = "not an https address (http is for this machine alone)"
+        raise ValueError(message)
+    return address.rstrip("/")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Node(_Part):
+    """An archive that speaks DIMSE."""
+
+    ae: str = Field(pattern=AE_TITLE.pattern)
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=0xFFFF)
+
+
+class Web(_Part):
+    """An archive that speaks DICOMweb."""
+
+    url: Annotated[str, AfterValidator(_encrypted)]
+    authorization_file: Place | None = None  # its first line is sent as the header Authorization
+    ca_file: Place | None = None  # certificates (PEM) of who may have signed the archive's; None: those of the system
 
 
 class Settings(BaseModel):
@@ -45,6 +79,10 @@ class Settings(BaseModel):
     release: Place | None = None  # None: the newest release that ships with the installation
     release_keys: tuple[Place, ...] = ()  # public keys (PEM) trusted beside the pinned one
     operator: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._:-]{1,64}$")  # service account; None: uid:N
+
+    destinations: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")], Node | Web] = Field(
+        default_factory=dict
+    )  # archives to send to and fetch from, by our names for them
 
     @property
     def account(self) -> str:
@@ -95,7 +133,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """Settings given as ``RADIOMICNET_MD_<NAME>``; several release keys are separated by ``:``."""
     found: dict[str, Any] = {}
     for name in Settings.model_fields:
-        value = environ.get(ENVIRONMENT + name.upper())
+        value = None if name in IN_FILES_ALONE else environ.get(ENVIRONMENT + name.upper())
         if value:
             found[name] = value.split(os.pathsep) if name == "release_keys" else value
     return found

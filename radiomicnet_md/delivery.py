@@ -24,6 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from radiomicnet_md import io
 from radiomicnet_md.decision import Decision
 from radiomicnet_md.errors import ConfigurationError
@@ -33,7 +36,12 @@ if TYPE_CHECKING:
     from radiomicnet_md_audit.appending import Receipt
 
 RECORD = "record.json"
-NAMES = ("mask.png", "mask.dcm", "mask.nii.gz", "source.dcm", "overlay.png", "why.png", RECORD)
+NOT_CLINICAL = "not for clinical use"  # in every picture that may lie in an archive without its record
+NAMES = (
+    *("mask.png", "mask.dcm", "mask.nii.gz", "source.dcm", "overlay.png", "why.png"),
+    *("measurements.dcm", "picture.dcm", "contributions.dcm", "probability.dcm"),
+    RECORD,
+)
 
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -89,6 +97,7 @@ def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: T
     earlier run of the same input left still is.
     """
     part = target.hidden(f"{receipt.record_id}.part")
+    shutil.rmtree(part, ignore_errors=True)  # what a crash left of this very record
     try:
         part.mkdir()
         try:
@@ -103,6 +112,11 @@ def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: T
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise _unwritable(error) from error
+
+
+def record_of(folder: Path) -> str | None:
+    """The record whose files a folder holds, as :func:`deliver` noted; None where it notes none."""
+    return _origin(folder)[0] or None
 
 
 def withdraw(target: Target, input_sha256: str | None) -> None:
@@ -136,10 +150,29 @@ def _write_rasters(part: Path, reading: io.Reading, decision: Decision, receipt:
 
 
 def _write_dicom(part: Path, reading: io.Reading, decision: Decision, receipt: Receipt, marks: Marks) -> None:
-    """A segmentation refers to a DICOM image; where the input was none, one is made of it."""
+    """Objects refer to a DICOM image; where the input was none, one is made of it."""
+    from radiomicnet_md import findings
+    from radiomicnet_md.review import pictures
+
     if reading.dataset is None:
         reading = io.write_secondary_capture(part / "source.dcm", reading, receipt)
-    io.write_segmentation(part / "mask.dcm", reading, decision.mask, receipt, marks.algorithm)
+    said = findings.findings(decision, receipt, marks.stamp)
+    picture = pictures.overlay(io.grey(reading.image), decision.mask, f"{NOT_CLINICAL} · {marks.stamp}")
+    io.write_segmentation(part / "mask.dcm", reading, _segments(decision), receipt, marks.algorithm)
+    io.write_measurements(part / "measurements.dcm", reading, said, receipt, marks.algorithm)
+    io.write_picture(part / "picture.dcm", reading, picture, receipt, marks.algorithm)
+    io.write_contributions(part / "contributions.dcm", reading, findings.maps(decision), receipt, marks.algorithm)
+    io.write_probability(part / "probability.dcm", reading, decision, receipt, marks.algorithm)
+
+
+def _segments(decision: Decision) -> NDArray[np.uint8]:
+    """The mask; and behind it, where there are several regions, each of them as it was measured."""
+    from radiomicnet_md.engine import resample
+
+    if len(decision.chosen) <= 1:
+        return decision.mask
+    regions = (resample.enlarge_mask(region.pixels, *decision.mask.shape) for region in decision.chosen)
+    return np.stack([decision.mask, *regions])
 
 
 def _write_pictures(part: Path, reading: io.Reading, decision: Decision, receipt: Receipt, marks: Marks) -> None:

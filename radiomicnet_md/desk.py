@@ -105,15 +105,17 @@ def segment_file(given: Path | io.Input, desk: Desk, target: Target) -> Answer:
     anchored. No output is delivered then; what the record names is kept if, and only if, the log holds it.
     """
     item = given if isinstance(given, io.Input) else io.Input(given)
-    return _decided(item, desk, target, io.Reader())[1]
+    return decided(item, desk, target, io.Reader())[1]
 
 
-def _decided(item: io.Input, desk: Desk, target: Target, reader: io.Reader) -> tuple[Attempt, Answer]:
+def decided(
+    item: io.Input, desk: Desk, target: Target, reader: io.Reader, request_id: str | None = None
+) -> tuple[Attempt, Answer]:
     """Begin an attempt, make it, record it, and deliver what it gave."""
-    intent = Intent.new(desk.maker)
+    intent = Intent.new(desk.maker, request_id)
     staged = shelf.stage(desk.home.folder, intent.record_id, intent.to_bytes())
     try:
-        attempt = _attempt(item, desk, target, intent, reader)
+        attempt = attempted(item, desk, target, intent, reader)
         _keep(staged, attempt, desk)
         predicate = record.describe(attempt.case, desk.maker)
         receipt = desk.ledger.append(record.statement(predicate))
@@ -121,12 +123,19 @@ def _decided(item: io.Input, desk: Desk, target: Target, reader: io.Reader) -> t
         _as_the_log_says(staged, desk.ledger)
         raise
     staged.publish()
-    answer = _answer(item, attempt, predicate, receipt)
+    return attempt, delivered(attempt, desk, predicate, receipt, target, item)
+
+
+def delivered(  # noqa: PLR0913 -- the case, its record, and where its files come from and go
+    attempt: Attempt, desk: Desk, predicate: dict[str, Any], receipt: Receipt, target: Target, item: io.Input
+) -> Answer:
+    """The answer of a case that is in the log, with its files where they could be written."""
+    answer = answered(item, attempt, predicate, receipt)
     try:
-        return attempt, replace(answer, outputs=_deliver(attempt, desk, predicate, receipt, target))
+        return replace(answer, outputs=_deliver(attempt, desk, predicate, receipt, target))
     except Exception as error:  # noqa: BLE001 -- whatever it is: the record stands, and the caller learns both
         reason, exit_code = _reason(error, desk.home)
-        return attempt, replace(answer, status="error", reason=reason, exit_code=exit_code)
+        return replace(answer, status="error", reason=reason, exit_code=exit_code)
 
 
 def expanded(paths: Sequence[Path]) -> list[io.Input]:
@@ -156,7 +165,7 @@ def segment_files(
             desk = retested(desk)
         digest = item.sha256() if item.name in shared else None
         target = Target(out, f"{item.name}-{digest[:8]}" if digest else item.name, form)
-        attempt, answer = _decided(item, desk, target, reader)
+        attempt, answer = decided(item, desk, target, reader)
         yield answer
         if attempt.fault is not None:
             desk = _degraded(desk, attempt.fault, Event.SUMS_FAILED)
@@ -227,7 +236,7 @@ def commitments(identity: Identity, salt: bytes) -> dict[str, str]:
     }
 
 
-def _attempt(item: io.Input, desk: Desk, target: Target, intent: Intent, reader: io.Reader) -> Attempt:
+def attempted(item: io.Input, desk: Desk, target: Target, intent: Intent, reader: io.Reader) -> Attempt:
     """Read, admit and decide; whatever goes wrong becomes the case's reason."""
     case = Case(intent.record_id, intent.request_id, Outcome.ERROR, frame=item.frame)
     reading, salt = None, secrets.token_bytes(32)
@@ -317,7 +326,8 @@ def _deliver(
     return delivery.deliver(reading, decision, receipt, target, marks)
 
 
-def _answer(item: io.Input, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:
+def answered(item: io.Input, attempt: Attempt, predicate: dict[str, Any], receipt: Receipt) -> Answer:
+    """What the caller is told of a case that is in the log, before any file of it is written."""
     outputs = predicate["outputs"] or {}
     return Answer(
         status=_STATUS[attempt.case.state],

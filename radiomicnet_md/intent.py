@@ -37,10 +37,10 @@ class Intent:
     release: Mapping[str, str] | None  # id and version; None where no release verified
 
     @classmethod
-    def new(cls, maker: Maker) -> Intent:
-        """The intent of an attempt that begins now."""
+    def new(cls, maker: Maker, request_id: str | None = None) -> Intent:
+        """The intent of an attempt that begins now, at a request of its own unless it is at one that is known."""
         release = None if maker.release is None else {name: maker.release[name] for name in ("id", "version")}
-        return cls(new_id(), new_id(), clock.now().text(), release)
+        return cls(new_id(), request_id or new_id(), clock.now().text(), release)
 
     def to_bytes(self) -> bytes:
         """The canonical bytes; :func:`parse` reads them back."""

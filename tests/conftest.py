@@ -39,11 +39,14 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: shutil.which("chromium"),
     "data": lambda: os.environ.get("RADIOMICNET_MD_DATA") or None,
     "dciodvfy": lambda: shutil.which("dciodvfy"),
+    "dcmqi": lambda: _programs("dcmqi"),
+    "dcmtk": lambda: shutil.which("storescu"),
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
+    "orthanc": lambda: _orthanc(),  # noqa: PLW0108 - it stands further below
     "pdftotext": lambda: shutil.which("pdftotext"),
     "playwright": lambda: _package("playwright"),
     "postgresql": lambda: max(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None),
@@ -57,6 +60,12 @@ _PARTS: dict[str, Callable[[], str | None]] = {
 
 def _folder(path: str) -> str | None:
     return path if Path(path).is_dir() else None
+
+
+def _orthanc() -> str | None:
+    """Orthanc's program, if its plugin for DICOMweb is there too."""
+    found = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
+    return found if Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so").exists() else None
 
 
 def _mounting(unshare: str | None) -> str | None:
@@ -78,6 +87,12 @@ def _package(name: str) -> str | None:
     """Where a package lies, without importing it."""
     found = importlib.util.find_spec(name)
     return None if found is None else found.origin
+
+
+def _programs(name: str) -> str | None:
+    """The folder of the programs that a package ships."""
+    origin = _package(name)
+    return None if origin is None else _folder(str(Path(origin).with_name("bin")))
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,9 @@ def decision(levels: NDArray[np.uint8], level: int) -> Decision:
         groups={name: {"usual": 6 * total, "GLCM": 0, "LBP": 7, "intensity": -7} for name, total in sums.items()},
         stages=stages,
         arithmetic="integers in float32",
-        lesions=({"pixels": int(mask.sum()), "levels_sha256": "4" * 64, "values": {"firstorder_Mean": 1.5}},),
+        lesions=({"pixels": int(mask.sum()), "levels_sha256": "4" * 64, "values": {"firstorder_Mean": 1.5}},)[
+            : len(chosen)
+        ],
     )
 
 

@@ -21,7 +21,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from radiomicnet_md_audit import clock, dsse, keychange, merkle, opening, proof, settled, statement, upgrading
+from radiomicnet_md_audit import (
+    checkpoint,
+    clock,
+    dsse,
+    keychange,
+    merkle,
+    opening,
+    proof,
+    settled,
+    statement,
+    upgrading,
+)
 from radiomicnet_md_audit import policy as policies
 from radiomicnet_md_audit.anchor import Anchored, AnchorFile, AnchorText
 from radiomicnet_md_audit.appending import Receipt, Writer, append, ask_again, checked_edge
@@ -265,6 +276,28 @@ class Ledger:
         """Return what an entry says, after checking its signature; raise :class:`IntegrityError` if it is bad."""
         keys = (self.trusted or self.declared).engine_keys_at(entry.index + 1)
         return statement.parse(dsse.open_(entry.envelope, keys, dsse.STATEMENT_TYPE).payload)
+
+    def receipt(self, entry: Entry) -> Receipt:
+        """Return again what was given for this entry when it was appended.
+
+        Raises :class:`IntegrityError` where its signature, or the checkpoint of that moment, is bad.
+        """
+        said = self.read(entry)
+        with self.store.read() as transaction:
+            note = transaction.note(entry.index + 1)
+        keys = (self.trusted or self.declared).log_keys_at(entry.index + 1)
+        head = checkpoint.open_(note, keys, self.origin)
+        return Receipt(
+            record_id=said.record_id,
+            index=entry.index,
+            size=head.size,
+            root=head.root.hex(),
+            leaf_sha256=merkle.leaf_hash(entry.envelope).hex(),
+            envelope_sha256=hashlib.sha256(entry.envelope).hexdigest(),
+            checkpoint=note,
+            keyid=said.log.producer,
+            time_utc=said.log.time_utc,
+        )
 
     def latest_checkpoint(self) -> str:
         """Return the newest signed checkpoint."""

@@ -72,7 +72,7 @@ def run(call: Call) -> int:
         with _whole_cases() as stop_asked:
             for answer in call.console.progress(cases, "deciding", len(inputs)):
                 answers.append(answer)
-                call.console.emit(answer.line(), _text(answer))
+                call.console.emit(answer.line(), text(answer))
                 if stop_asked.is_set():
                     raise KeyboardInterrupt
     return desks.exit_code(answers)
@@ -95,7 +95,8 @@ def _whole_cases() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _text(answer: Answer) -> str:
+def text(answer: Answer) -> str:
+    """What a person is told of a case."""
     head = f"{answer.status:<9} {answer.input}"
     record = f"          record {answer.record_id} at {answer.log_index} in the log"
     if answer.reason is not None:

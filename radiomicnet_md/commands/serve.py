@@ -23,7 +23,7 @@ examples:
 def arguments(parser: argparse.ArgumentParser, _shared: argparse.ArgumentParser) -> None:
     """Add where to listen."""
     parser.epilog = _EXAMPLE
-    parser.add_argument("--port", type=_port, default=PORT, metavar="N", help=f"default: {PORT}; 0: a free one")
+    parser.add_argument("--port", type=port, default=PORT, metavar="N", help=f"default: {PORT}; 0: a free one")
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1; others need TLS")
     parser.add_argument("--name", action="append", default=[], metavar="NAME", help="what browsers call this machine")
     parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="certificate and chain, PEM")
@@ -44,7 +44,8 @@ def run(call: Call) -> int:
     return ExitCode.OK
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port of the command line."""
     if not (text.isascii() and text.isdecimal()) or int(text) > 0xFFFF:  # noqa: PLR2004 -- the largest port
         raise argparse.ArgumentTypeError("not a port: 0 to 65535")
     return int(text)

@@ -13,18 +13,27 @@ Rules of this room:
 
 from __future__ import annotations
 
+from radiomicnet_md.io.capture import write_picture
+from radiomicnet_md.io.coded import Code, Finding, Findings, Maps, Quantity
 from radiomicnet_md.io.files import write_bytes
 from radiomicnet_md.io.inputs import SUFFIXES, Input
 from radiomicnet_md.io.levels import grey
 from radiomicnet_md.io.masks import write_mask_nifti, write_mask_png
 from radiomicnet_md.io.opening import Reader, read
-from radiomicnet_md.io.segmentation import write_secondary_capture, write_segmentation
+from radiomicnet_md.io.parametric_map import write_contributions
+from radiomicnet_md.io.segmentation import write_probability, write_secondary_capture, write_segmentation
 from radiomicnet_md.io.source import Reading, UnreadableError
+from radiomicnet_md.io.structured_report import write_measurements
 from radiomicnet_md.io.studies import expand, find_inputs, stands_for_several
 
 __all__ = [
     "SUFFIXES",
+    "Code",
+    "Finding",
+    "Findings",
     "Input",
+    "Maps",
+    "Quantity",
     "Reader",
     "Reading",
     "UnreadableError",
@@ -34,8 +43,12 @@ __all__ = [
     "read",
     "stands_for_several",
     "write_bytes",
+    "write_contributions",
     "write_mask_nifti",
     "write_mask_png",
+    "write_measurements",
+    "write_picture",
+    "write_probability",
     "write_secondary_capture",
     "write_segmentation",
 ]

@@ -1,45 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mask as a DICOM Segmentation that refers to its source and names the record that allows it.
+"""Mask and evidence as DICOM Segmentations that refer to their source and name the record that allows them.
 
 Rules of this module:
 
-- Patient and study are copied from the source data set, from nowhere else.
-- UIDs follow from record and source, dates from the record: writing twice gives the same bytes.
 - "No lesion found" is a segmentation too: one frame without a pixel set, kept on purpose.
-- The object says which record it belongs to: content label, description and series description.
-
-highdicom builds the object. Set afterwards are PatientOrientation, which it leaves out for a flat
-ultrasound frame (``dciodvfy`` finds that), and what it takes from the clock or draws at random.
+- Segment 1 is the recorded mask, whole. Of several regions, each is a further segment, as it was measured.
+- The evidence is no calibrated probability, and its segment says so.
+- The object says which record it belongs to: content label, description and contributing equipment.
 """
 
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.errors import ConfigurationError, InputError
+from radiomicnet_md.decision import LOGIT_BITS, Decision
 from radiomicnet_md.image import Identity
+from radiomicnet_md.io.derived import Parents, write_object
 from radiomicnet_md.io.files import write_bytes
-from radiomicnet_md.io.identifiers import derive_uid
 from radiomicnet_md.io.levels import grey
-from radiomicnet_md.io.silence import quiet
 from radiomicnet_md.io.source import Reading
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.appending import Receipt
 
-_MANUFACTURER = "RadiomicNet-MD"
-_SERIES_NUMBER = 9001
-_LEFT_OUT = ("FrameOfReferenceUID", "PixelSpacing", "PixelData")
-_MAY_BE_EMPTY = (
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
-    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
-)
+LEVELS = 255  # stored values of the evidence: 0 is 0, 255 is 1 (PS3.3, C.8.20.2)
 
 
 def write_secondary_capture(path: Path, reading: Reading, receipt: Receipt) -> Reading:
@@ -61,125 +51,107 @@ def write_secondary_capture(path: Path, reading: Reading, receipt: Receipt) -> R
 def write_segmentation(
     path: Path, reading: Reading, mask: NDArray[np.uint8], receipt: Receipt, algorithm: tuple[str, str]
 ) -> None:
-    """Write the mask (rows, columns; 0 or 1) as a binary DICOM Segmentation (PS3.3, A.51).
+    """Write a mask (rows, columns; 0 or 1) as a binary DICOM Segmentation (PS3.3, A.51).
 
-    ``algorithm`` is name and version.
+    With three axes, the first mask is the recorded one, and its regions follow. ``algorithm`` is name and version.
 
     Raises:
-        ConfigurationError: E-OUTPUT-…; E-OUTPUT-HIGHDICOM if the extra ``dicom`` is not installed.
+        ConfigurationError: E-OUTPUT-….
         InputError: E-OUTPUT-SOURCE if the source lacks what a segmentation must copy or refer to.
     """
-    try:
-        import highdicom as hd
-    except ImportError:
-        raise ConfigurationError(
-            "E-OUTPUT-HIGHDICOM",
-            "DICOM segmentations need the package highdicom, which is not installed.",
-            remedy="Install 'radiomicnet-md[dicom]', or ask for --format png.",
-        ) from None
-    from radiomicnet_md.io import new_images
 
-    if reading.dataset is None:
-        raise _no_source("The input is no DICOM file, and no Secondary Capture was made of it.")
-    source = _referable(reading.dataset)
-    with quiet():
-        try:
-            segmentation = _build(hd, source, mask, receipt, algorithm)
-            _complete(segmentation, reading.dataset, receipt)
-        except (AttributeError, TypeError, ValueError, KeyError, RuntimeError):
-            raise _no_source("The DICOM source lacks what a segmentation must copy from it or refer to.") from None
-        segmentation.file_meta = new_images.file_meta(segmentation)
-        data = new_images.encode(segmentation)
-    write_bytes(path, data, receipt)
+    def build(hd: Any, parents: Parents) -> Any:  # noqa: ANN401 - highdicom is untyped
+        masks = mask.reshape(-1, *mask.shape[-2:])
+        labels = ("Breast lesion", *(f"Breast lesion, region {n}" for n in range(1, len(masks))))
+        return hd.seg.Segmentation(
+            pixel_array=np.ascontiguousarray(np.moveaxis(masks, 0, -1)[None], dtype=np.uint8),
+            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=[_segment(hd, parents, n, label) for n, label in enumerate(labels, start=1)],
+            content_label="LESION",
+            content_description=parents.record(),
+            omit_empty_frames=False,
+            **_source(hd, parents),
+            **parents.common("segmentation"),
+        )
+
+    write_object(path, reading, receipt, algorithm, build)
 
 
-def _referable(source: Any) -> Any:  # noqa: ANN401 - pydicom is untyped
-    """Return the source without pixels and frame of reference, its elements shared, its gaps made empty.
+def write_probability(
+    path: Path, reading: Reading, decision: Decision, receipt: Receipt, algorithm: tuple[str, str]
+) -> None:
+    """Write the logistic function of the logit as a fractional Segmentation (PS3.3, A.51).
 
-    An ultrasound frame has no position in a patient: the segmentation lies on its source by being of
-    the same size. What the standard lets be empty (type 2), a sloppy source leaves out. The class is
-    that of a single frame until the object is built: highdicom expects of a multi-frame object what
-    ultrasound, older than that, does not have.
+    It is quantised to ``LEVELS`` steps and laid on the image's own grid: each pixel has its cell's value.
+
+    Raises:
+        ConfigurationError: E-OUTPUT-….
+        InputError: E-OUTPUT-SOURCE if the source lacks what a segmentation must copy or refer to.
     """
-    from pydicom.dataset import Dataset
-    from pydicom.tag import Tag
-    from pydicom.uid import UltrasoundImageStorage
 
-    left_out = {Tag(keyword) for keyword in _LEFT_OUT}
-    copy = Dataset({tag: source.get_item(tag) for tag in source.keys() - left_out})
-    implicit, little = source.original_encoding
-    copy.set_original_encoding(implicit, little, source.original_character_set)
-    copy.file_meta = source.file_meta
-    for keyword in _MAY_BE_EMPTY:
-        if keyword not in copy:
-            setattr(copy, keyword, "")
-    copy.SOPClassUID = UltrasoundImageStorage
-    return copy
+    def build(hd: Any, parents: Parents) -> Any:  # noqa: ANN401
+        levels = spread(fractions(decision.logit), decision.levels.shape, reading.image.pixels.shape[1:3])
+        return hd.seg.Segmentation(
+            pixel_array=levels[None].astype(np.float64) / LEVELS,
+            segmentation_type=hd.seg.SegmentationTypeValues.FRACTIONAL,
+            fractional_type=hd.seg.SegmentationFractionalTypeValues.PROBABILITY,
+            max_fractional_value=LEVELS,
+            segment_descriptions=[_segment(hd, parents, 1, "Evidence for a lesion, not calibrated")],
+            content_label="EVIDENCE",
+            content_description=parents.record(),
+            omit_empty_frames=False,
+            **_source(hd, parents),
+            **parents.common("probability"),
+        )
+
+    write_object(path, reading, receipt, algorithm, build)
 
 
-def _build(hd: Any, source: Any, mask: NDArray[np.uint8], receipt: Receipt, algorithm: tuple[str, str]) -> Any:  # noqa: ANN401
+def fractions(logit: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The logistic function of integer logits in units of ``2**-LOGIT_BITS``, as a level 0 … LEVELS, to the nearest.
+
+    Level n begins where the logistic reaches (n - ½) / LEVELS. These places are found once, in decimal arithmetic,
+    whose logarithm is correctly rounded: every machine gets the same levels.
+    """
+    return np.searchsorted(_STARTS, logit, side="right").astype(np.uint8)
+
+
+def _start(level: int) -> int:
+    part = Decimal(2 * level - 1) / Decimal(2 * LEVELS)
+    return int(((part / (1 - part)).ln() * 2**LOGIT_BITS).to_integral_value(rounding="ROUND_CEILING"))
+
+
+_STARTS = np.array([_start(level) for level in range(1, LEVELS + 1)], dtype=np.int64)
+
+
+def spread(cells: NDArray[Any], grid: tuple[int, ...], size: tuple[int, ...]) -> NDArray[Any]:
+    """For each pixel of an image (rows, columns) the cell of the half grid (h2, w2) that its centre lies in.
+
+    ``grid`` is the working grid (h, w): the image resampled; a cell covers two by two of its pixels.
+    """
+    down, across = (
+        (2 * np.arange(pixels) + 1) * steps // (2 * pixels) // 2 for pixels, steps in zip(size, grid, strict=True)
+    )
+    return np.ascontiguousarray(cells[np.ix_(down, across)])
+
+
+def _source(hd: Any, parents: Parents) -> dict[str, Any]:  # noqa: ANN401
+    """The source, and its place where it states one."""
+    place = parents.place()
+    return parents.placed(hd, place) if place.stated else {"source_images": [parents.source]}
+
+
+def _segment(hd: Any, parents: Parents, number: int, label: str) -> Any:  # noqa: ANN401
     from pydicom.sr.codedict import codes
 
-    name, version = algorithm
-    names = (receipt.record_id, str(source.SOPInstanceUID))
-    description = hd.seg.SegmentDescription(
-        segment_number=1,
-        segment_label="Breast lesion",
+    return hd.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=label,
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Lesion,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name=name, family=codes.DCM.ArtificialIntelligence, version=version, source=_MANUFACTURER
-        ),
-        tracking_uid=derive_uid(*names, "lesion"),
-        tracking_id=receipt.record_id,
+        algorithm_identification=parents.identification(hd),
+        tracking_uid=parents.uid(label),
+        tracking_id=f"{parents.receipt.record_id} {number}",
         anatomic_regions=[codes.SCT.Breast],
     )
-    return hd.seg.Segmentation(
-        source_images=[source],
-        pixel_array=np.ascontiguousarray(mask[None], dtype=np.uint8),
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[description],
-        series_instance_uid=derive_uid(*names, "series"),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=derive_uid(*names, "segmentation"),
-        instance_number=1,
-        manufacturer=_MANUFACTURER,
-        manufacturer_model_name=name,
-        software_versions=version,
-        device_serial_number=receipt.keyid[:16],
-        content_label="LESION",
-        content_description=f"Record {receipt.record_id}, log index {receipt.index}",
-        omit_empty_frames=False,
-        series_description="RadiomicNet-MD segmentation, not a cleared device",
-    )
-
-
-def _complete(segmentation: Any, source: Any, receipt: Receipt) -> None:  # noqa: ANN401
-    """Set what highdicom leaves out or draws at random.
-
-    Dates and times are the record's, in UTC, since a machine's zone must not change the bytes. The
-    object states no zone: that would also move the times copied from the source (PS3.3, C.12.1.1.8).
-    """
-    segmentation.PatientOrientation = ""
-    segmentation.walk(lambda _, element: _refer_to(element, str(source.SOPClassUID)))
-    moment = datetime.fromisoformat(receipt.time_utc).astimezone(UTC)
-    for kind in ("InstanceCreation", "Content", "Series"):
-        setattr(segmentation, f"{kind}Date", moment.strftime("%Y%m%d"))
-        setattr(segmentation, f"{kind}Time", moment.strftime("%H%M%S"))
-    for equipment in segmentation.get("ContributingEquipmentSequence", []):
-        if "ContributionDateTime" in equipment:
-            equipment.ContributionDateTime = moment.strftime("%Y%m%d%H%M%S+0000")
-    dimensions = derive_uid(receipt.record_id, str(source.SOPInstanceUID), "dimensions")
-    for item in (*segmentation.DimensionOrganizationSequence, *segmentation.DimensionIndexSequence):
-        item.DimensionOrganizationUID = dimensions
-
-
-def _refer_to(element: Any, sop_class: str) -> None:  # noqa: ANN401
-    """Name the source's own class wherever the object refers to it; it refers to nothing else."""
-    if element.keyword == "ReferencedSOPClassUID":
-        element.value = sop_class
-
-
-def _no_source(what: str) -> InputError:
-    return InputError("E-OUTPUT-SOURCE", what, remedy="Ask for --format png; the record and its mask stay valid.")

@@ -118,3 +118,17 @@ def test_a_record_id_is_its_random_bits(random: bytes) -> None:
     identity = statement.record_id(random)
     assert statement.number(identity) == int.from_bytes(random, "big")
     assert statement.RECORD_ID.fullmatch(identity)
+
+
+@pytest.mark.verifies("SRS-LOG-015")
+def test_what_a_checker_hands_on_of_a_decision_answers_as_the_whole_and_of_an_event_is_the_whole() -> None:
+    said = document(request_id="request-1", state="RESULT", operator="uid:7", radiomics={"energy": 1})
+    whole = statement.parse(canonical.dumps(said))
+    assert whole.brief == {
+        "predicateType": statement.DECISION,
+        "predicate": {"request_id": "request-1", "state": "RESULT", "operator": "uid:7"},
+    }
+    assert statement.terminal_request(whole.brief) == whole.terminal_request == "request-1"
+    assert statement.event(whole.brief) is None
+    other = statement.parse(canonical.dumps({**said, "predicateType": statement.ERASURE}))
+    assert other.brief == other.document

@@ -158,7 +158,10 @@ def test_a_phantom_is_decided_recorded_shown_and_replayed(command: Command, scan
     (line,) = said.lines
     assert (said.code, line["status"]) == (ExitCode.OK, "accepted"), said
     names = sorted(desks.tree(tmp_path / "out"))
-    assert names == ["scan/mask.dcm", "scan/mask.png", "scan/overlay.png", "scan/record.json", "scan/why.png"]
+    objects = ("contributions", "mask", "measurements", "picture", "probability")
+    assert names == sorted(
+        ["scan/mask.png", "scan/overlay.png", "scan/record.json", "scan/why.png", *(f"scan/{o}.dcm" for o in objects)]
+    )
     page = command("audit", "show", line["record_id"]).out
     assert "unqualified demonstration" in page
     assert line["record_id"] in page

@@ -39,7 +39,8 @@ def test_the_story_ends_with_a_report_of_what_was_verified(ended: Ended) -> None
 def test_an_accepted_case_leaves_its_files_and_a_refused_one_none(ended: Ended) -> None:
     assert {path.name for path in (ended.out / "out").iterdir()} == {"phantom"}
     files = {path.name for path in (ended.out / "out" / "phantom").iterdir()}
-    assert files == {"mask.png", "mask.dcm", "overlay.png", "why.png", "record.json"}
+    objects = {"mask.dcm", "measurements.dcm", "picture.dcm", "contributions.dcm", "probability.dcm"}
+    assert files == {"mask.png", "overlay.png", "why.png", "record.json"} | objects
 
 
 @pytest.mark.verifies("SRS-OUT-003")

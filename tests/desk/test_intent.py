@@ -50,7 +50,7 @@ def after(wrapped: Callable[..., Any]) -> Callable[..., Any]:
 STEPS: dict[str, tuple[object, str, Callable[..., Any], str | None]] = {
     "before the intent": (shelf, "write_private", die, "ERROR"),
     "with the intent": (shelf, "sync_folder", after(shelf.sync_folder), "ERROR"),
-    "before reading": (io, "read", die, "ERROR"),
+    "before reading": (io.Reader, "read", die, "ERROR"),
     "while deciding": (desks.FakeEngine, "decide", die, "ERROR"),
     "before the record": (Ledger, "append", die, "ERROR"),
     "after the record": (Ledger, "append", after(Ledger.append), "RESULT"),

@@ -22,7 +22,11 @@ from radiomicnet_md import phantom
 from radiomicnet_md.io import new_images
 
 RECEIPT: Any = SimpleNamespace(
-    record_id="0123456789abcdefghjkmnpqrs", index=7, keyid="ab" * 32, time_utc="2026-11-23T08:00:00.123456Z"
+    record_id="0123456789abcdefghjkmnpqrs",
+    index=7,
+    keyid="ab" * 32,
+    envelope_sha256="cd" * 32,
+    time_utc="2026-11-23T08:00:00.123456Z",
 )
 ALGORITHM = ("busi-locked", "0.1.0")
 

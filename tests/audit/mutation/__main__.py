@@ -53,7 +53,7 @@ TESTS = {
     "keychange": ("keychange_edges",),
     "persons": ("persons_edges", "persons"),
     "esignature": ("esignature_edges", "vectors_people"),
-    "attested": ("esignature_edges", "vectors_people"),
+    "attested": ("attested", "esignature_edges", "vectors_people"),
     "examine": ("verify_edges", "verify_report", "keychange_edges"),
     "verify": ("verify_edges", "verify_report", "keychange_edges", "esignature_edges"),
     "tiles": ("tiles",),

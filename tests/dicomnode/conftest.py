@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A home made once, and copies of it for the processes of a test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from radiomicnet_md import home as homes
+
+
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("homes") / "home"
+    homes.create(folder)
+    return folder
+
+
+@pytest.fixture
+def home(made_home: Path, tmp_path: Path) -> Path:
+    """A copy of the home, with its anchor beside it."""
+    folder = tmp_path / "home"
+    shutil.copytree(made_home, folder)
+    shutil.copyfile(homes.anchor_beside(made_home), homes.anchor_beside(folder))
+    return folder

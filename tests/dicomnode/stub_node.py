@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line in a process of its own, with an engine that only thresholds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from radiomicnet_md import cli, compiling, opening
+from radiomicnet_md.engine.release import Release
+from radiomicnet_md.engine.state import State
+from radiomicnet_md.review import pictures
+from tests import desks
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line."""
+    manifest = {"id": "fake", "version": "1.2.3", "created": "2026-01-01", "files": {}}
+    release = Release(Path("fake"), manifest, "0" * 64, "0" * 64, {})
+    replaced: dict[tuple[Any, str], Any] = {
+        (opening, "verified_release"): lambda *_: release,
+        (opening, "_started"): lambda *_: (desks.FakeEngine(), State.UNQUALIFIED),
+        (opening, "use_private_cache"): lambda: None,
+        (compiling, "use_private_cache"): lambda: None,
+        (pictures, "overlay"): lambda *_: b"overlay",
+        (pictures, "why"): lambda *_: b"why",
+    }
+    for (module, name), value in replaced.items():
+        setattr(module, name, value)
+    return cli.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
