@@ -36,6 +36,8 @@ VERBS = {
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "trace": "check requirements against tests",
+    "evidence": "build or verify the signed bundle of all evidence",
+    "sbom": "the bill of materials: every package and the weights",
 }
 _INTRODUCTION = "Ultrasound segmentation, every decision signed, explained and replayable. Not a cleared device."
 _EPILOGUE = """\

@@ -172,9 +172,10 @@ class Tree:
     def results(self, lines: Sequence[Mapping[str, Any]], **head: object) -> None:
         """Write the file of latest results: these lines, and the plugin's head with some fields changed."""
         items = load.load(self.root / "traceability").of("software")
+        ordered = sorted(lines, key=lambda line: line["nodeid"])
         known = {"run": "2026-11-23T08:00:00Z", **environment.describe(self.root), "commit": "0" * 40, "dirty": False}
-        known |= {"accelerator": "none", "stamps": {item.id: stamp.of(item) for item in items}}
-        self.write(str(results.LATEST), "".join(json.dumps(row) + "\n" for row in ({**known, **head}, *lines)))
+        known |= {"tests": len(lines), "accelerator": "none", "stamps": {item.id: stamp.of(item) for item in items}}
+        self.write(str(results.LATEST), "".join(json.dumps(row) + "\n" for row in ({**known, **head}, *ordered)))
 
     def line(self, nodeid: str = _NODEID, outcome: str = "passed", reason: str = "", **more: object) -> dict[str, Any]:
         """One line of results, as the plugin writes it."""
@@ -183,6 +184,7 @@ class Tree:
             "nodeid": nodeid,
             "outcome": outcome,
             "reason": reason,
+            "ids": ["SRS-ABC-001"],
             "expected": "It returns 1.",
             "actual": [],
             "files": [],
