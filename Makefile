@@ -21,7 +21,7 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
-#   make docs     the generated pages: SOUP.md, and .results/matrix.html
+#   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
 # A computer without a GPU saves 2 GB with the CPU build of torch; TORCH_FLAGS goes to pip when torch is installed:
@@ -63,7 +63,8 @@ demo: setup
 	@$(BIN)/radiomicnet-md demo --out demo/
 
 test: setup
-	@$(BIN)/python -m pytest --trace-results=.results/latest.jsonl $(TEST_FLAGS)
+	@$(BIN)/python -m pytest --trace-results=.results/latest.jsonl --junitxml=.results/latest.xml \
+	$(TEST_FLAGS)
 
 check: setup
 	$(BIN)/ruff check .
@@ -120,7 +121,7 @@ $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 
 docs: setup
 	@mkdir -p .results
-	$(BIN)/python -m radiomicnet_md_traceability soup --write
+	$(BIN)/python -m radiomicnet_md_traceability docs
 	$(BIN)/python -m radiomicnet_md_traceability trace matrix --format html --out .results/matrix.html
 
 clean:

@@ -57,7 +57,7 @@ def test_what_was_tried_too_often_is_refused_once_with_its_reason(desk: Desk, tm
     assert (said[0].reason, said[0].outputs, desk.ledger.size) == (REASON, (), size + 1)
 
 
-@pytest.mark.verifies("SRS-DCM-001")
+@pytest.mark.verifies("SRS-DCM-001", rc=("RC-033",))
 def test_another_answer_than_the_recorded_one_is_not_given_out(desk: Desk, tmp_path: Path) -> None:
     (path,) = desks.write_images(tmp_path, "scan.png")
     request = intent.new_id()

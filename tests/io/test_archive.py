@@ -101,6 +101,7 @@ def _rare(packed: zipfile.ZipFile) -> None:
         _rare,
     ],
 )
+@pytest.mark.verifies("SRS-INP-010", rc=("RC-013",))
 def test_a_hostile_zip_file_is_refused_whole(change: Change, tmp_path: Path) -> None:
     path = pack(tmp_path, ("a.png", samples.picture()), change=change)
     assert refusal(path) == "E-INPUT-ARCHIVE-UNSAFE"

@@ -200,6 +200,7 @@ def test_a_picture_becomes_a_source(tmp_path: Path, require: Callable[[str], Pat
 
 
 @pytest.mark.verifies("SRS-OUT-002")
+@pytest.mark.verifies("SRS-OUT-002", rc=("RC-022",))
 def test_a_source_without_identifiers_is_a_typed_error(tmp_path: Path) -> None:
     source = reading(tmp_path)
     del source.dataset.StudyInstanceUID
