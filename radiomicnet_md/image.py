@@ -80,7 +80,8 @@ def array_bytes(array: NDArray[Any]) -> bytes:
     """
     plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     if plain.dtype.kind == "f":
-        plain = plain + 0.0
+        with np.errstate(invalid="ignore"):  # a signalling NaN is no reason to speak
+            plain = plain + 0.0
     return f"{plain.dtype.str} {' '.join(map(str, plain.shape))}\n".encode() + plain.tobytes()
 
 

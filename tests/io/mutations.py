@@ -17,6 +17,7 @@ Rules of this module:
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import platform
 import random
@@ -174,6 +175,7 @@ def _decoded_in_a_fork(data: bytes) -> tuple[np.ndarray, str] | None:  # type: i
 def run(count: int, seed: int) -> Result:
     """Make and read this many mutations."""
     result, started = Result(), time.monotonic()
+    importlib.import_module("highdicom")  # once, and not again in each process
     with tempfile.TemporaryDirectory() as folder:
         for kind, data, name in _cases(count, seed):
             path = Path(folder) / name.partition(":")[0]

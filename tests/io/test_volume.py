@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 
 import nibabel
@@ -139,3 +140,12 @@ def test_headers_that_are_refused(data: bytes, code: str, tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         io.read(samples.put(tmp_path, data))
     assert caught.value.code == code
+
+
+@pytest.mark.verifies("SRS-INP-003")
+def test_a_signalling_nan_is_hashed_without_a_word(tmp_path: Path) -> None:
+    signalling = np.full((8, 8), 0x7FA00001, dtype=np.uint32).view(np.float32)
+    image = io.read(samples.put(tmp_path, samples.nifti(signalling))).image
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert image.pixels_sha256
