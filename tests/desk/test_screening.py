@@ -55,6 +55,7 @@ def answered(desk: Desk, folder: Path, limits: Limits) -> tuple[Any, dict[str, A
 
 
 @pytest.mark.verifies("SRS-ACC-001")
+@pytest.mark.verifies("SRS-ACC-001", rc=("RC-010",))
 def test_an_unfamiliar_image_is_refused_recorded_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
     answer, record = answered(desk, tmp_path, Limits(reference=reference(0)))
     assert (answer.status, answer.exit_code, answer.reason.code) == (
