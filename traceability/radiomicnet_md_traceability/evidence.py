@@ -209,8 +209,8 @@ def _index(graph: Graph, files: dict[str, bytes], counted: dict[str, int], findi
             '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Evidence</title>\n'
             "<style>body{font:15px sans-serif;max-width:60em;margin:2em auto}strong{color:#a00}</style>\n"
             "<h1>Evidence bundle</h1>\n<p><strong>Demonstration on public data; not clinical evidence; "
-            f"{verify.STAMP}.</strong></p>\n<p>Tests started {started}. Requirements: {html.escape(said)}. Findings of the "
-            f'gate: {findings}. <a href="GAPS.md">Gaps</a>: {missing}. <a href="VERIFY.md">How to verify</a>.</p>\n'
+            f"{verify.STAMP}.</strong></p>\n<p>Tests started {started}. Requirements: {html.escape(said)}. Findings of "
+            f'the gate: {findings}. <a href="GAPS.md">Gaps</a>: {missing}. <a href="VERIFY.md">How to verify</a>.</p>\n'
         )
     ]
     for folder in verify.FOLDERS[1:]:
