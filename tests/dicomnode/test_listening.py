@@ -101,6 +101,23 @@ def test_killed_anywhere_and_started_again_each_study_has_one_terminal_record(ho
     assert len(out(home)) == len(list((home / "outbox").glob("*/job.json"))) == results > total / 2
 
 
+@pytest.mark.verifies("SRS-DCM-001")
+def test_a_loop_is_one_instance_and_a_request_for_each_frame(home: Path) -> None:
+    def as_loop(dataset: Any) -> None:  # noqa: ANN401
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = uid.UltrasoundMultiFrameImageStorage
+        dataset.NumberOfFrames, dataset.PixelData = 3, 3 * dataset.PixelData
+
+    with Node(home) as node:
+        for times in (1, 2):
+            assert nodes.send(node.port, [nodes.study(1, as_loop)]) == [0]
+            node.until(lambda said, count=3 * times: len(said) == count)  # type: ignore[misc]
+        assert node.terminate() == ExitCode.OK
+    decisions, _ = nodes.recorded(home)
+    assert [one["state"] for one in decisions] == ["RESULT"] * 3
+    assert len(set(nodes.terminal(decisions))) == 3
+    assert len({line["record_id"] for line in node.lines}) == 3
+
+
 @pytest.mark.verifies("SRS-DCM-002")
 def test_who_may_not_call_gets_no_association(home: Path) -> None:
     with Node(home, "--from", "MODALITY", "--from", "OTHER") as node:
