@@ -39,7 +39,7 @@ def out(home: Path) -> list[Path]:
     return sorted((home.parent / "out").glob("*/mask.dcm"))
 
 
-@pytest.mark.verifies("SRS-DCM-001")
+@pytest.mark.verifies("SRS-DCM-001", "SRS-DCM-008")
 def test_each_acknowledged_instance_ends_in_one_record_and_a_clean_stop(home: Path) -> None:
     with Node(home) as node:
         assert nodes.send(node.port, [nodes.study(1), nodes.study(2)]) == [0, 0]

@@ -54,7 +54,7 @@ def as_ct(dataset: Any) -> None:  # noqa: ANN401
     dataset.file_meta.MediaStorageSOPClassUID = uid.CTImageStorage
 
 
-@pytest.mark.verifies("SRS-DCM-005")
+@pytest.mark.verifies("SRS-DCM-005", "SRS-DCM-008")
 def test_each_image_ends_in_a_record_and_its_objects_are_left_to_be_sent(task: Task) -> None:
     task.put(nodes.study(1))
     task.put(nodes.study(2, as_ct))
