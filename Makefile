@@ -17,11 +17,13 @@
 #   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
 #   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
 #                 FUZZ_FLAGS=--write also write their parts of that page
+#   make dicom-fuzz   changed DICOM files to the reader of images, as in docs/reference/dicom-robustness.md;
+#                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
 #   make bench-node        what the network costs a node, beside the engine's own batch
-#   make docs     the generated pages: SOUP.md, and .results/matrix.html
+#   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
 # A computer without a GPU saves 2 GB with the CPU build of torch; TORCH_FLAGS goes to pip when torch is installed:
@@ -35,6 +37,7 @@ BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
+DICOM_FUZZ_FLAGS ?=
 FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
 
@@ -50,7 +53,7 @@ MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: bench-gpu node bench-node docs clean
+.PHONY: bench-gpu dicom-fuzz node bench-node docs clean
 
 setup: $(STAMP)
 
@@ -62,7 +65,8 @@ demo: setup
 	@$(BIN)/radiomicnet-md demo --out demo/
 
 test: setup
-	@$(BIN)/python -m pytest --trace-results=.results/latest.jsonl $(TEST_FLAGS)
+	@$(BIN)/python -m pytest --trace-results=.results/latest.jsonl --junitxml=.results/latest.xml \
+	$(TEST_FLAGS)
 
 check: setup
 	$(BIN)/ruff check .
@@ -105,6 +109,9 @@ tamper: setup
 fuzz: setup
 	@$(BIN)/python -m tests.audit.fuzz $(FUZZ_FLAGS)
 
+dicom-fuzz: setup
+	@$(BIN)/python -m tests.io.mutations $(DICOM_FUZZ_FLAGS)
+
 # Beside the environment, not in it: only the peers' own process searches this folder.
 $(PEERS)/.complete: requirements/peers.txt | $(STAMP)
 	@rm -rf $(PEERS)
@@ -122,7 +129,7 @@ $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 
 docs: setup
 	@mkdir -p .results
-	$(BIN)/python -m radiomicnet_md_traceability soup --write
+	$(BIN)/python -m radiomicnet_md_traceability docs
 	$(BIN)/python -m radiomicnet_md_traceability trace matrix --format html --out .results/matrix.html
 
 clean:

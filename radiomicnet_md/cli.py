@@ -37,6 +37,8 @@ VERBS = {
     "mercure": "be a processing module of the orchestrator mercure",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "trace": "check requirements against tests",
+    "evidence": "build or verify the signed bundle of all evidence",
+    "sbom": "the bill of materials: every package and the weights",
 }
 _INTRODUCTION = "Ultrasound segmentation, every decision signed, explained and replayable. Not a cleared device."
 _EPILOGUE = """\

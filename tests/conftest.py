@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test says which requirement it decides, and its outcome is written down for the trace check.
+"""What tests of all rooms share; what becomes of their marks and outcomes is radiomicnet_md_traceability.plugin.
 
-Rules of this module:
-
-- ``@pytest.mark.verifies("SRS-…")`` with an id that no item has ends the collection: a typing error must
-  not look like evidence.
-- ``--trace-results=FILE`` (given by ``make test`` and by nothing else) writes one JSON line a test: node id,
-  requirement ids, outcome, reason, seconds. Only a run that came to its end replaces the file.
 - A part that a test needs and this machine lacks (a program, the real data) is asked for through the
   fixtures ``require`` and ``data``: the test is skipped with a reason that starts with ``absent:``, or fails where
   ``RADIOMICNET_MD_REQUIRE`` names the part.
@@ -15,13 +9,10 @@ Rules of this module:
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +20,6 @@ import hypothesis
 import pytest
 
 from radiomicnet_md import compiling
-from radiomicnet_md_traceability import load
 
 if TYPE_CHECKING:
     from tests.tokens import SoftHSM
@@ -140,71 +130,3 @@ def softhsm(require: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.
 
     with SoftHSM(require("softhsm"), tmp_path / "softhsm", monkeypatch) as made:
         yield made
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--trace-results", metavar="FILE", type=Path, help="write outcomes for the trace check to FILE")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    target: Path | None = config.getoption("trace_results")
-    if target is not None and not hasattr(config, "workerinput"):  # xdist: the workers report to one writer
-        config.pluginmanager.register(ResultWriter(target), "trace-results")
-
-
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    known = load.requirement_ids(ROOT / "traceability")
-    for item in items:
-        ids = [id_ for mark in item.iter_markers("verifies") for id_ in mark.args]
-        unknown = sorted(set(ids) - known)
-        if unknown:
-            message = f"{item.nodeid} verifies {', '.join(unknown)}, but no requirement has this id"
-            raise pytest.UsageError(message)
-        item.user_properties.append(("verifies", sorted(set(ids))))
-
-
-class ResultWriter:
-    """Collects one line a test and writes them when the session ends."""
-
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._lines: dict[str, dict[str, object]] = {}
-        self._started = datetime.now(UTC)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Set-up, call and tear-down report apart; the worst of the three is the test's outcome."""
-        line = self._lines.setdefault(
-            report.nodeid,
-            {
-                "nodeid": report.nodeid,
-                "ids": dict(report.user_properties).get("verifies", []),
-                "outcome": "passed",
-                "reason": "",
-                "seconds": 0.0,
-            },
-        )
-        line["seconds"] = round(float(str(line["seconds"])) + report.duration, 3)
-        if report.outcome == "failed" or (report.outcome == "skipped" and line["outcome"] == "passed"):
-            line["outcome"] = report.outcome
-            line["reason"] = _reason(report)
-
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-            return  # interrupted or broken: half a run is no result
-        head = {
-            "run": self._started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "tests": len(self._lines),
-        }
-        self._target.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._target.with_suffix(".part")
-        rows = [head, *(self._lines[nodeid] for nodeid in sorted(self._lines))]
-        beside.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows), encoding="utf-8")
-        beside.replace(self._target)
-
-
-def _reason(report: pytest.TestReport) -> str:
-    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2]).removeprefix("Skipped: ")
-    return str(report.longrepr).strip().rpartition("\n")[2][:200]

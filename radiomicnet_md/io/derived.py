@@ -204,7 +204,7 @@ def write_object(
             parents = Parents(_referable(reading.dataset), reading.image.spacing_mm, receipt, *algorithm, frame)
             made = build(hd, parents)
             _complete(hd, made, parents, reading.dataset)
-        except (AttributeError, TypeError, ValueError, KeyError, RuntimeError):
+        except Exception:  # noqa: BLE001 - pydicom and highdicom answer a broken source with almost any exception
             raise _no_source("The DICOM source lacks what an object must copy from it or refer to.") from None
         made.file_meta = new_images.file_meta(made)
         data = new_images.encode(made)

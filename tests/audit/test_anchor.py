@@ -126,6 +126,7 @@ class TestFile:
         assert file.path.read_bytes() == there
 
     @pytest.mark.parametrize("there", [LOG[1].line().replace(b"2026", b"2025"), LOG[1].line() + b"x", b"x"])
+    @pytest.mark.verifies("SRS-LOG-006", rc=("RC-005",))
     def test_an_anchor_of_another_history_stops_the_log(self, file: AnchorFile, there: bytes) -> None:
         file.path.write_bytes(there)
         with refused("E-ANCHOR-DIFFERS"):

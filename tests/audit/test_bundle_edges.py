@@ -193,6 +193,7 @@ def test_what_differs_from_the_manifest_is_found(
         (changed(**{"entries.jsonl": None}), {}, [(None, "E-LOG-EMPTY"), (None, "E-BUNDLE-MISSING-FILE")]),
     ],
 )  # fmt: skip
+@pytest.mark.verifies("SRS-LOG-004", rc=("RC-004",))
 def test_a_signed_lie_is_still_a_lie(
     tmp_path: Path, files: dict[str, bytes], manifest: dict[str, object], expected: list[tuple[int | None, str]]
 ) -> None:

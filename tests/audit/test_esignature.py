@@ -152,6 +152,7 @@ def _lifted(scene: Scene, about: Signed, subject: str | None = None) -> Document
     return {**document, "subject": [{"name": "record", "digest": digest}]}
 
 
+@pytest.mark.verifies("SRS-SIG-001", rc=("RC-029",))
 def test_a_signature_is_not_lifted_to_another_decision(scene: Scene, tmp_path: Path) -> None:
     receipt = scene.put(_lifted(scene, signed(scene.other)))
     for report in scene.verify(tmp_path):

@@ -87,6 +87,7 @@ def test_the_policy_file_tells_all_of_it(site: Site) -> None:
     assert b'"compromised_from_size": 2' in declared.to_json()
 
 
+@pytest.mark.verifies("SRS-KEY-003", rc=("RC-018",))
 def test_the_old_key_writes_no_more(site: Site) -> None:
     before = replace(site)
     _change(site, Role.ENGINE, 31)

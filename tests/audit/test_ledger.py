@@ -97,6 +97,7 @@ def test_records_are_found_by_the_beginning_of_their_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.verifies("SRS-REC-002")
+@pytest.mark.verifies("SRS-REC-002", rc=("RC-002",))
 def test_a_request_ends_once(site: Site) -> None:
     with site.open() as ledger:
         for state in ("ERROR", "ERROR", "REFUSED"):

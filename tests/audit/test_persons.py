@@ -171,6 +171,7 @@ def _attempts(people: People, user: str | None, *outcomes: str) -> None:
 
 
 @pytest.mark.verifies("SRS-SIG-002")
+@pytest.mark.verifies("SRS-SIG-002", rc=("RC-030",))
 def test_five_failures_in_a_row_lock_and_an_administrator_unlocks(people: People) -> None:
     _attempts(people, "rita", *["failed"] * 4, "succeeded", *["failed"] * 4)
     assert people.roster["rita"].may("sign")

@@ -190,6 +190,7 @@ def test_a_stranger_is_not_let_in(cluster: Cluster, site: ServerSite) -> None:
         "GRANT pg_write_all_data TO strong",
     ],
 )
+@pytest.mark.verifies("SRS-LOG-013", rc=("RC-003",))
 def test_a_session_that_could_do_more_is_refused(cluster: Cluster, site: ServerSite, grant: str) -> None:
     cluster.administrate("CREATE ROLE strong LOGIN NOINHERIT IN ROLE radiomicnet_log_writer, radiomicnet_log_reader")
     site.role = "strong"

@@ -152,6 +152,7 @@ def test_a_link_that_appears_while_the_case_is_decided_is_not_followed(
 
 @pytest.mark.verifies("SRS-OUT-003")
 @pytest.mark.parametrize("step", ["aside", "in", "foreign", "last foreign"])
+@pytest.mark.verifies("SRS-OUT-003", rc=("RC-026",))
 def test_a_replacement_that_fails_leaves_the_former_files(
     desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -204,6 +204,7 @@ def test_a_home_that_does_not_tell_is_judged_by_what_lies_in_it(home: homes.Home
 
 
 @pytest.mark.verifies("SRS-REC-004", "SRS-KEY-001")
+@pytest.mark.verifies("SRS-REC-004", rc=("RC-019",))
 def test_a_passphrase_put_beside_the_keys_later_stamps_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = tmp_path / "passphrase"
     secret.write_text("correct horse\n")

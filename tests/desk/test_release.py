@@ -153,6 +153,7 @@ def test_a_signature_over_another_type_of_payload_is_refused(folder: Path) -> No
 
 
 @pytest.mark.verifies("SRS-REL-003")
+@pytest.mark.verifies("SRS-REL-003", rc=("RC-007",))
 def test_an_older_version_is_refused_and_numbers_are_compared_as_numbers(folder: Path) -> None:
     assert releases.open_release(folder, "1.2.3", KEYS).version == "1.2.3"
     with pytest.raises(IntegrityError) as caught:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radiomicnet_md.commands.segment import _text
+from radiomicnet_md.commands.segment import text
 from radiomicnet_md.decision import Decision
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk, segment_file
@@ -55,6 +55,7 @@ def answered(desk: Desk, folder: Path, limits: Limits) -> tuple[Any, dict[str, A
 
 
 @pytest.mark.verifies("SRS-ACC-001")
+@pytest.mark.verifies("SRS-ACC-001", rc=("RC-010",))
 def test_an_unfamiliar_image_is_refused_recorded_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
     answer, record = answered(desk, tmp_path, Limits(reference=reference(0)))
     assert (answer.status, answer.exit_code, answer.reason.code) == (
@@ -87,7 +88,7 @@ def test_an_implausible_result_is_delivered_unchanged_with_its_flag(desk: Desk, 
     assert [check["name"] for check in record["checks"] if not check["held"]] == ["solidity"]
     assert flagged.flags == ("solidity 0.0017 (usual: 0.2441 … 1.0000)",)
     assert flagged.line()["flags"] == flagged.flags
-    assert "implausible: solidity 0.0017" in _text(flagged)
+    assert "implausible: solidity 0.0017" in text(flagged)
     assert sentence(record).endswith("; implausible: solidity")
     assert "implausible" not in sentence(before)
 

@@ -248,6 +248,7 @@ def test_an_engine_whose_sums_do_not_hold_decides_no_further_case(
 
 @pytest.mark.verifies("SRS-REL-004")
 @pytest.mark.parametrize("kind", [NotQualifiedError, IntegrityError])
+@pytest.mark.verifies("SRS-REL-004", rc=("RC-008",))
 def test_a_known_answer_test_that_fails_in_either_way_degrades_the_desk(
     desk: Desk, engine: desks.FakeEngine, monkeypatch: pytest.MonkeyPatch, kind: type[Problem]
 ) -> None:
@@ -276,6 +277,7 @@ def test_a_barred_desk_records_each_request_and_decodes_nothing(desk: Desk, tmp_
 
 
 @pytest.mark.verifies("SRS-INP-008")
+@pytest.mark.verifies("SRS-INP-008", rc=("RC-014",))
 def test_identities_go_no_further_than_a_commitment_that_the_vault_can_open(
     desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

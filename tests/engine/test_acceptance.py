@@ -112,6 +112,7 @@ def test_on_the_limit_is_admitted(given_image: Image) -> None:
 
 @pytest.mark.verifies("SRS-INP-002", "SRS-INP-003", "SRS-INP-005")
 @pytest.mark.parametrize(("code", "given_image"), REFUSED)
+@pytest.mark.verifies("SRS-INP-003", rc=("RC-011",))
 def test_just_outside_is_refused_by_name(code: str, given_image: Image) -> None:
     answer = admit(given_image, LIMITS)
     assert isinstance(answer, Refused)

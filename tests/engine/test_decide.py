@@ -156,6 +156,7 @@ def test_the_values_of_the_choice_are_those_of_each_region_alone(seed: int) -> N
 
 
 @pytest.mark.verifies("SRS-ENG-005", "SRS-ENG-006")
+@pytest.mark.verifies("SRS-ENG-006", rc=("RC-021",))
 def test_scores_add_up_and_nothing_above_zero_means_no_lesion() -> None:
     random = np.random.default_rng(0)
     levels = random.integers(0, 256, (96, 112)).astype(np.uint8)

@@ -64,6 +64,7 @@ def test_sums_just_below_the_bound_are_still_exact(kind: str, seed: int) -> None
 
 @pytest.mark.verifies("SRS-ENG-003")
 @pytest.mark.parametrize("name", sorted(SHAPES))
+@pytest.mark.verifies("SRS-ENG-003", rc=("RC-009",))
 def test_a_layer_over_the_bound_is_refused_by_name(name: str) -> None:
     parts = tensors(1, 20)
     parts[f"{name}.bias"][0] = LIMIT

@@ -83,6 +83,7 @@ def test_a_data_set_without_preamble_is_all_body(tmp_path: Path) -> None:
 
 
 @pytest.mark.verifies("SRS-INP-007")
+@pytest.mark.verifies("SRS-INP-007", rc=("RC-025",))
 def test_a_changed_pixel_changes_the_pixel_digest(tmp_path: Path) -> None:
     levels = samples.frame().copy()
     levels[5, 5] ^= 1
@@ -221,6 +222,7 @@ def test_millimetres_only_where_stated_and_agreed(
 
 @pytest.mark.verifies("SRS-INP-004")
 @pytest.mark.parametrize("steps", [["0", "0"], ["-1", "1"], ["1e400", "1"]])
+@pytest.mark.verifies("SRS-INP-004", rc=("RC-012",))
 def test_a_pixel_spacing_that_is_none(steps: list[str], tmp_path: Path) -> None:
     def change(dataset: Any) -> None:  # noqa: ANN401
         del dataset.SequenceOfUltrasoundRegions

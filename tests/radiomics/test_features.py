@@ -133,6 +133,7 @@ def test_one_level_of_several_values_has_no_correlation() -> None:
 
 
 @pytest.mark.verifies("SRS-RAD-004")
+@pytest.mark.verifies("SRS-RAD-004", rc=("RC-016",))
 def test_a_box_of_one_pixel_has_no_pairs() -> None:
     mask = np.zeros(IMAGE.shape, dtype=np.uint8)
     mask[20, 20] = 1

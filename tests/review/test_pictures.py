@@ -42,6 +42,7 @@ def decoded(png: bytes) -> NDArray[np.uint8]:
 
 
 @given(MASKS)
+@pytest.mark.verifies("SRS-OUT-004", rc=("RC-027",))
 def test_the_outline_is_the_part_of_the_mask_that_touches_its_outside(mask: NDArray[np.bool_]) -> None:
     line = canvas.outline(mask)
     assert not (line & ~mask).any()

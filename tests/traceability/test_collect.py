@@ -41,6 +41,7 @@ TestMachine = Machine.TestCase
 def test_marks_of_module_class_and_function_add_up(tree: Tree) -> None:
     tree.write("tests/deep/test_marks.py", SOURCE)
     (tree.root / "tests" / "test_part.py").unlink()
+    (tree.root / "tests" / "test_attack.py").unlink()
     file = "tests/deep/test_marks.py"
     assert {test.nodeid: test.ids for test in collect.tests(tree.root)} == {
         f"{file}::TestGroup::test_inner": ("SRS-AAA-001", "SRS-AAA-003", "SRS-AAA-004"),

@@ -174,6 +174,7 @@ def test_after_some_failures_in_a_minute_an_address_waits_and_that_is_not_counte
     assert site.sign_in("rita").status_code == 303
 
 
+@pytest.mark.verifies("SRS-PAG-008", rc=("RC-032",))
 def test_a_post_without_its_sessions_secret_changes_nothing(site: Site) -> None:
     other = site.anew()
     site.sign_in("quin", client=other)

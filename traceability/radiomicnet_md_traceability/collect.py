@@ -7,11 +7,13 @@ Rules of this module:
   ``TestCase`` of a hypothesis state machine.
 - A test's requirements are the literal arguments of ``verifies`` marks on it, on its class, or in the module's
   ``pytestmark``. An argument that is not a literal cannot be read and counts as none.
+- ``rc=`` names the risk controls that the test attacks; ``level=``, ``objective=`` and ``expected=`` are one string.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -23,10 +25,15 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @dataclass(frozen=True, slots=True)
 class BoundTest:
-    """One test function: its node id without parameters, and the requirements it names."""
+    """One test function: its node id without parameters, what its marks say, and the digest of its source."""
 
     nodeid: str
     ids: tuple[str, ...]
+    controls: tuple[str, ...] = ()
+    level: str = ""
+    objective: str = ""
+    expected: str = ""
+    source_sha256: str = ""
 
 
 def tests(root: Path) -> tuple[BoundTest, ...]:
@@ -60,40 +67,65 @@ def _module_file(root: Path, module: str) -> Path | None:
 def _in_file(root: Path, file: Path) -> Iterator[BoundTest]:
     module = _parse(file)
     name = file.relative_to(root).as_posix()
+    lines = file.read_bytes().splitlines()
     shared = _module_marks(module)
     for node in module.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-            yield BoundTest(f"{name}::{node.name}", _unique(shared + _marks(node.decorator_list)))
+            yield _bound(f"{name}::{node.name}", shared + _marks(node.decorator_list), node, lines)
         elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            yield from _in_class(name, node, shared)
+            yield from _in_class(name, node, shared, lines)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == "TestCase":
             machine = next(target.id for target in node.targets if isinstance(target, ast.Name))
-            yield BoundTest(f"{name}::{machine}::runTest", shared)
+            yield _bound(f"{name}::{machine}::runTest", shared, node, lines)
 
 
-def _in_class(name: str, node: ast.ClassDef, shared: tuple[str, ...]) -> Iterator[BoundTest]:
+def _in_class(name: str, node: ast.ClassDef, shared: list[ast.Call], lines: list[bytes]) -> Iterator[BoundTest]:
     own = shared + _marks(node.decorator_list)
     for inner in node.body:
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name.startswith("test"):
-            yield BoundTest(f"{name}::{node.name}::{inner.name}", _unique(own + _marks(inner.decorator_list)))
+            yield _bound(f"{name}::{node.name}::{inner.name}", own + _marks(inner.decorator_list), inner, lines)
 
 
-def _module_marks(module: ast.Module) -> tuple[str, ...]:
+def _module_marks(module: ast.Module) -> list[ast.Call]:
     for node in module.body:
         if isinstance(node, ast.Assign) and "pytestmark" in _defined(node):
             value = node.value
             return _marks(value.elts if isinstance(value, ast.List | ast.Tuple) else [value])
-    return ()
+    return []
 
 
-def _marks(expressions: list[ast.expr]) -> tuple[str, ...]:
-    return tuple(
-        argument.value
+def _marks(expressions: list[ast.expr]) -> list[ast.Call]:
+    return [
+        expression
         for expression in expressions
         if isinstance(expression, ast.Call) and ast.unparse(expression.func) == "pytest.mark.verifies"
-        for argument in expression.args
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
+
+
+def _bound(nodeid: str, marks: list[ast.Call], node: ast.stmt, lines: list[bytes]) -> BoundTest:
+    """The test with the words of its marks; of a word that stands twice, the nearest mark's."""
+    words = {keyword.arg: _words(keyword.value) for mark in marks for keyword in mark.keywords if keyword.arg != "rc"}
+    attacked = [keyword.value for mark in marks for keyword in mark.keywords if keyword.arg == "rc"]
+    return BoundTest(
+        nodeid,
+        _unique(tuple(word for mark in marks for argument in mark.args for word in _words(argument))),
+        _unique(tuple(word for value in attacked for word in _words(value))),
+        level="".join(words.get("level", ())),
+        objective="".join(words.get("objective", ())),
+        expected="".join(words.get("expected", ())),
+        source_sha256=hashlib.sha256(b"\n".join(lines[_first_line(node) - 1 : node.end_lineno])).hexdigest(),
     )
+
+
+def _words(node: ast.expr) -> tuple[str, ...]:
+    """The literal words of an argument: one string, or a tuple or list of them."""
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+    return tuple(part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str))
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = node.decorator_list if isinstance(node, _Definition) else []
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def _defined(node: ast.stmt) -> tuple[str, ...]:
@@ -110,6 +142,10 @@ def _unique(ids: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-@cache
 def _parse(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    return _parsed(file.read_text(encoding="utf-8"), str(file))
+
+
+@cache
+def _parsed(text: str, name: str) -> ast.Module:
+    return ast.parse(text, filename=name)

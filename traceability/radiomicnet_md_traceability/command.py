@@ -13,7 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from radiomicnet_md_audit.errors import ConfigurationError, ExitCode
-from radiomicnet_md_traceability import graph, load, matrix, rules, soup
+from radiomicnet_md_traceability import documents, graph, load, lobster, matrix, rules
+from radiomicnet_md_traceability.findings import Finding
 
 
 def arguments(parser: argparse.ArgumentParser, parents: Sequence[argparse.ArgumentParser] = ()) -> None:
@@ -23,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser, parents: Sequence[argparse.Argume
     checking.add_argument("--structure", action="store_true", help="leave the latest test results out")
     table = verbs.add_parser("matrix", parents=parents, help="the traceability matrix")
     table.add_argument("--format", choices=matrix.FORMATS, default="markdown")
-    table.add_argument("--out", type=Path, metavar="FILE", help="write to FILE instead of the standard output")
+    table.add_argument("--out", type=Path, metavar="FILE", help="write to FILE (lobster: a folder), not to stdout")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +32,11 @@ def run(args: argparse.Namespace) -> int:
     root = checkout()
     if args.trace_verb == "check":
         return check(root, json=bool(getattr(args, "json", False)), structure=args.structure)
-    text = matrix.render(graph.build(root), args.format)
+    seen = graph.build(root)
+    if args.format == "lobster":
+        _write_lobster(seen, args.out or root / ".results" / "lobster")
+        return ExitCode.OK
+    text = matrix.render(seen, args.format)
     if args.out is None:
         print(text, end="")
     else:
@@ -80,13 +85,20 @@ def check(root: Path, *, json: bool = False, structure: bool = False) -> int:
     return ExitCode.SOME_FAILED if findings else ExitCode.OK
 
 
-def write_soup(root: Path) -> None:
-    """Write ``SOUP.md`` from the items and the lock file."""
-    items = load.load(root / "traceability")
-    (root / soup.DOCUMENT).write_text(soup.document(root, items.of("soup")), encoding="utf-8")
+def write_pages(root: Path) -> None:
+    """Write every generated page of the checkout (:mod:`documents`)."""
+    for name, text in documents.pages(graph.build(root, structure=True)).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
 
 
-def _print_findings(findings: tuple[rules.Finding, ...]) -> None:
+def _write_lobster(seen: graph.Graph, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in lobster.render(seen).items():
+        (out / name).write_text(text, encoding="utf-8")
+
+
+def _print_findings(findings: tuple[Finding, ...]) -> None:
     for rule in rules.RULES:
         own = [finding for finding in findings if finding.rule == rule.id]
         if own:

@@ -20,10 +20,27 @@ from typing import Any
 
 import yaml
 
-_PREFIXES = {"UN": "user_need", "SYS": "system", "SRS": "software", "HAZ": "hazard", "RC": "control", "SOUP": "soup"}
+_PREFIXES = {
+    "UN": "user_need",
+    "SYS": "system",
+    "SRS": "software",
+    "SDS": "design",
+    "LBL": "labelling",
+    "HAZ": "hazard",
+    "RC": "control",
+    "THR": "threat",
+    "ANO": "anomaly",
+    "DEV": "deviation",
+    "AC": "acceptance",
+    "PLT": "platform",
+    "CHK": "clause",
+    "SOUP": "soup",
+}
 _FOLDERS = {
-    "requirements": ("user_need", "system", "software"),
-    "risks": ("hazard", "control"),
+    "requirements": ("user_need", "system", "software", "design", "labelling"),
+    "risks": ("hazard", "control", "threat", "anomaly", "deviation"),
+    "acceptance": ("acceptance", "platform"),
+    "checklists": ("clause",),
     "soup": ("soup",),
 }
 
@@ -72,7 +89,7 @@ def folder() -> Path:
 
 
 def load(items: Path) -> Items:
-    """Every item below ``items`` (``requirements/``, ``risks/``, ``soup/``), checked against ``schema/``."""
+    """Every item in the folders of ``items`` that ``_FOLDERS`` names, checked against ``schema/``."""
     by_id: dict[str, Item] = {}
     faults: list[Fault] = []
     for file, kinds in _files(items):
@@ -94,8 +111,13 @@ def load(items: Path) -> Items:
 
 def requirement_ids(items: Path) -> frozenset[str]:
     """The ids of all software requirements, without any check; for the test plugin."""
-    rows = (row for file in sorted((items / "requirements").glob("*.yaml")) for row in _rows(file, file.name)[0])
-    return frozenset(str(row["id"]) for row in rows if str(row.get("id", "")).startswith("SRS-"))
+    return ids(items / "requirements", "SRS-")
+
+
+def ids(folder: Path, prefix: str) -> frozenset[str]:
+    """The ids below one folder that start with ``prefix``, without any check."""
+    rows = (row for file in sorted(folder.glob("*.yaml")) for row in _rows(file, file.name)[0])
+    return frozenset(str(row["id"]) for row in rows if str(row.get("id", "")).startswith(prefix))
 
 
 def _files(items: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -108,8 +130,10 @@ def _rows(file: Path, name: str) -> tuple[list[dict[str, Any]], list[Fault]]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        return [], [Fault("schema", name, f"not readable as YAML: {reason}")]
+        mark = getattr(error, "problem_mark", None)
+        place = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        return [], [Fault("schema", place, f"not readable as YAML: {reason}")]
     rows = [content] if isinstance(content, dict) else content
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return [], [Fault("schema", name, "a file is one item or a list of items")]

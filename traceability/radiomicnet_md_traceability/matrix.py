@@ -12,16 +12,17 @@ import io
 import json
 from dataclasses import asdict, dataclass
 
+from radiomicnet_md_traceability import exchange, status
 from radiomicnet_md_traceability.graph import Graph
 from radiomicnet_md_traceability.load import Item
 
-FORMATS = ("markdown", "csv", "json", "html")
+FORMATS = ("markdown", "csv", "json", "html", "reqif", "lobster")
 _HEADS = ("Need", "System", "Software requirement", "Title", "Risk controls", "Hazards", "Tests", "Outcome")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One software requirement and all that hangs on it; ``outcome`` is a word of :func:`outcome`."""
+    """One software requirement and all that hangs on it; ``outcome`` is a word of :mod:`status`."""
 
     needs: tuple[str, ...]
     system: tuple[str, ...]
@@ -38,20 +39,10 @@ def rows(graph: Graph) -> tuple[Row, ...]:
     return tuple(_row(graph, item) for item in graph.items.of("software"))
 
 
-def outcome(graph: Graph, requirement: str) -> str:
-    """``UNTESTED``, ``NOT JUDGED`` (no results), else the worst of ``FAILED``, ``NOT RUN``, ``SKIPPED``, ``PASSED``."""
-    tests = graph.tests_of(requirement)
-    if not tests:
-        return "UNTESTED"
-    if graph.results is None:
-        return "NOT JUDGED"
-    seen = {"not run" if found is None else found.outcome for found in map(graph.outcome, tests)}
-    return next(word.upper() for word in ("failed", "not run", "skipped", "passed") if word in seen)
-
-
 def render(graph: Graph, form: str) -> str:
-    """The matrix in one of ``FORMATS``."""
-    return {"markdown": _markdown, "csv": _csv, "json": _json, "html": _html}[form](graph)
+    """The matrix in one of ``FORMATS`` but the last, which is a folder of files (:mod:`lobster`)."""
+    forms = {"markdown": _markdown, "csv": _csv, "json": _json, "html": _html, "reqif": exchange.render}
+    return forms[form](graph)
 
 
 def _row(graph: Graph, item: Item) -> Row:
@@ -68,7 +59,7 @@ def _row(graph: Graph, item: Item) -> Row:
         risk_controls=controls,
         hazards=tuple(hazards),
         tests=tuple(test.nodeid for test in graph.tests_of(item.id)),
-        outcome=outcome(graph, item.id),
+        outcome=status.of_requirement(graph, item.id),
     )
 
 

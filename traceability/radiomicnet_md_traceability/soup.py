@@ -21,7 +21,7 @@ DOCUMENT = "SOUP.md"
 LOCK = Path("requirements") / "lock-py311.txt"
 _OURS = "radiomicnet-md"
 _PREAMBLE = """\
-Written from `traceability/soup/*.yaml` and the lock file by `python -m radiomicnet_md_traceability soup --write`;
+Written from `traceability/soup/*.yaml` and the lock file by `python -m radiomicnet_md_traceability docs`;
 change the items, not this page. Fields follow IEC 62304, 5.3.3, 5.3.4, 7.1.2, 7.1.3 and 8.1.2. *In the device* is what
 runs where decisions are made; the rest never runs there.
 """

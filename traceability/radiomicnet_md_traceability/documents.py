@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages that are written from the items and never by hand; the trace check finds any that was changed.
+
+Every regulatory page opens with the stamp: what these pages say is a demonstration on public data, proposed by the
+project and approved by nobody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from radiomicnet_md_traceability import gaps, soup
+from radiomicnet_md_traceability.graph import Graph
+from radiomicnet_md_traceability.load import Item
+
+FOLDER = "docs/regulatory"
+STAMP = (
+    "> **Demonstration on public data; not clinical evidence; not a cleared medical device.** Every item is proposed "
+    "and none is approved.\n"
+)
+_WRITTEN = (
+    "Written from `traceability/` by `python -m radiomicnet_md_traceability docs`; change the items, not this page.\n"
+)
+
+
+def pages(graph: Graph) -> dict[str, str]:
+    """The name (below the checkout) and the text of every generated page; results take no part in any of them."""
+    return {
+        soup.DOCUMENT: soup.document(graph.root, graph.items.of("soup")),
+        f"{FOLDER}/hazard_analysis.md": _page("Hazard analysis", _hazards(graph)),
+        f"{FOLDER}/threat_model.md": _page("Threat model", _threats(graph)),
+        f"{FOLDER}/design.md": _page("Software design", _designs(graph)),
+        f"{FOLDER}/checklists.md": _page("Checklists", _clauses(graph)),
+        f"{FOLDER}/gaps.md": _page("Gaps", _gaps(graph)),
+    }
+
+
+def requirements(graph: Graph) -> str:
+    """All requirements on one page, for the evidence bundle; too many to be kept beside their items."""
+    return _page("Requirements", _requirements(graph))
+
+
+def _page(title: str, lines: Iterator[str]) -> str:
+    return "\n".join([f"# {title}\n", STAMP, _WRITTEN, *lines, ""])
+
+
+def _hazards(graph: Graph) -> Iterator[str]:
+    yield (
+        "Severity 1 negligible, 2 minor, 3 serious, 4 critical, 5 catastrophic; probability of harm 1 improbable, "
+        "2 remote, 3 occasional, 4 probable, 5 frequent.\n"
+    )
+    for item in graph.items.of("hazard"):
+        values = item.values
+        first, rest = values["initial"], values["residual"]
+        yield f"## {item.id} {values['title']}\n"
+        yield from (f"{number}. {step}" for number, step in enumerate(values["sequence"], 1))
+        yield f"\n- Situation: {values['situation']}\n- Harm: {values['harm']}"
+        yield f"- Before: severity {first['severity']}, probability {first['probability']}{_split(first)}"
+        yield f"- After: severity {rest['severity']}, probability {rest['probability']}. {rest['rationale']}"
+        yield f"- Controls: {_list(item, 'controls')}"
+        yield f"- Hazards that the controls bring: {_list(item, 'new_hazards')}\n"
+    yield "## Controls\n"
+    yield "| Control | Kind | What it does | Requirements, whose tests show that it is there | Tests that attack it |"
+    yield "|---|---|---|---|---|"
+    for item in graph.items.of("control"):
+        values, attacks = item.values, graph.attackers_of(item.id)
+        yield (
+            f"| {item.id} {values['title']} | {values['kind']} | {values['text']} "
+            f"| {_list(item, 'implements')} | {', '.join(f'`{test.nodeid}`' for test in attacks)} |"
+        )
+
+
+def _split(rating: dict[str, int]) -> str:
+    return f" (P1 {rating['p1']}, P2 {rating['p2']})" if "p1" in rating else ""
+
+
+def _threats(graph: Graph) -> Iterator[str]:
+    counted = Counter(str(item.values["stride"]) for item in graph.items.of("threat"))
+    yield f"STRIDE over the data flow: {', '.join(f'{kind} {n}' for kind, n in sorted(counted.items()))}.\n"
+    yield "```mermaid"
+    yield "flowchart LR"
+    yield "  archive[Archive or file] -->|image| reader[Readers] --> engine[Engine] --> ledger[(Log)]"
+    yield "  release[Release] --> engine"
+    yield "  engine --> outputs[Masks and pictures]"
+    yield "  person[Reviewer] --> page[Page] --> ledger"
+    yield "  ledger --> export[Export] --> verifier[Verifier]"
+    yield "  ledger --> anchor[(Anchor)]"
+    yield "```\n"
+    for item in graph.items.of("threat"):
+        values = item.values
+        yield f"## {item.id} {values['title']}\n"
+        yield f"*{values['stride']}*, on the flow *{values['flow']}*, exploitability {values['exploitability']}.\n"
+        yield f"- Attack: {values['attack']}\n- Effect: {values['effect']}\n- Controls: {_list(item, 'controls')}"
+        yield f"- Tested by: {_list(item, 'verified_by')}\n- Hazards: {_list(item, 'hazards')}"
+        yield f"- What remains: {values['residual']}\n"
+
+
+def _requirements(graph: Graph) -> Iterator[str]:
+    titles = {"user_need": "User needs", "system": "System", "software": "Software", "labelling": "Labelling"}
+    for kind, title in titles.items():
+        yield f"## {title}\n"
+        for item in graph.items.of(kind):
+            parents = f" ({_list(item, 'parents')})" if item.links("parents") else ""
+            measure = f" *{item.values['measure']}*" if "measure" in item.values else ""
+            yield f"- **{item.id}** {item.values['title']}{parents}. {item.values['text']}{measure}"
+        yield ""
+
+
+def _designs(graph: Graph) -> Iterator[str]:
+    for item in graph.items.of("design"):
+        yield f"## {item.id} {item.values['title']}\n"
+        yield f"{item.values['text']}\n"
+        yield f"- Satisfies: {_list(item, 'satisfies')}"
+        yield f"- Modules: {', '.join(f'`{name}`' for name in item.links('modules'))}"
+        yield f"- Code: {', '.join(f'`{name}`' for name in item.links('code'))}\n"
+
+
+def _clauses(graph: Graph) -> Iterator[str]:
+    documents = dict.fromkeys(str(item.values["document"]) for item in graph.items.of("clause"))
+    for document in documents:
+        yield f"## {document}\n"
+        yield "| Row | Subject | Evidence |"
+        yield "|---|---|---|"
+        for item in graph.items.of("clause"):
+            if item.values["document"] == document:
+                yield f"| {item.id} | {item.values['title']} | {_evidence(item)} |"
+        yield ""
+
+
+def _evidence(item: Item) -> str:
+    values = item.values
+    parts = [_list(item, "evidence")] if item.links("evidence") else []
+    parts += [f"[{page}](../../{page})" for page in item.links("pages")]
+    if "manufacturer" in values:
+        parts.append(f"manufacturer to supply: {values['manufacturer']}")
+    if "not_applicable" in values:
+        parts.append(f"not applicable: {values['not_applicable']}")
+    return "; ".join(parts)
+
+
+def _gaps(graph: Graph) -> Iterator[str]:
+    yield "What only a manufacturer or a person can supply. Each blocks `evidence build --release` and nothing else.\n"
+    yield "| Gap | What is missing |"
+    yield "|---|---|"
+    for gap in gaps.of_items(graph):
+        yield f"| {gap.id} | {gap.text} |"
+
+
+def _list(item: Item, field: str) -> str:
+    return ", ".join(item.links(field)) or "none"

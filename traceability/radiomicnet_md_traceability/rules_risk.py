@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether each hazard is controlled, each control is there, and each control was attacked by a test of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from radiomicnet_md_traceability.collect import symbol_exists
+from radiomicnet_md_traceability.findings import Place
+from radiomicnet_md_traceability.graph import Graph
+
+MUTANTS = Path(".results") / "mutants.json"
+
+
+def uncontrolled(graph: Graph) -> Iterator[Place]:
+    """T11: hazards without control or rated residual risk."""
+    for item in graph.items.of("hazard"):
+        if not item.links("controls"):
+            yield item.id, "has no risk control"
+        if "residual" not in item.values:
+            yield item.id, "its residual risk is not rated"
+
+
+def hollow(graph: Graph) -> Iterator[Place]:
+    """T12: controls without requirement, code or test, and links that stand on one side only."""
+    for item in graph.items.of("control"):
+        requirements = item.links("implements")
+        if not requirements:
+            yield item.id, "implements no requirement"
+        if not item.links("code"):
+            yield item.id, "names no code"
+        for symbol in item.links("code"):
+            if not symbol_exists(graph.root, symbol):
+                yield item.id, f"names {symbol}, which is not in the source"
+        if not any(graph.tests_of(requirement) for requirement in requirements):
+            yield item.id, "no test verifies what it implements"
+    yield from _one_sided(graph)
+
+
+def _one_sided(graph: Graph) -> Iterator[Place]:
+    used = {target for _, field, target in graph.links() if field == "controls"}
+    for control in graph.items.of("control"):
+        if control.id not in used:
+            yield control.id, "no hazard is controlled by it"
+        for requirement in graph.items.of("software"):
+            says = requirement.id in control.links("implements")
+            if says != (control.id in requirement.links("risk_controls")):
+                yield control.id, f"the link with {requirement.id} stands on one side only"
+
+
+def survived(graph: Graph) -> Iterator[Place]:
+    """T13: controls that can be broken without a test turning red, as ``trace mutate`` found."""
+    file = graph.root / MUTANTS
+    if graph.results is None or not file.is_file():
+        return
+    seen = json.loads(file.read_text(encoding="utf-8"))["controls"]
+    for control in graph.items.of("control"):
+        if control.id not in seen:
+            yield control.id, "was not broken by the latest trace mutate"
+        for variant, fate in seen.get(control.id, {}).items():
+            if fate == "survived":
+                yield control.id, f"no test turned red when it was broken ({variant})"
+
+
+def same_tests(graph: Graph) -> Iterator[Place]:
+    """T14: controls whose effect rests on the tests of their presence, or on no test."""
+    for control in graph.items.of("control"):
+        present = {test.nodeid for test in graph.implementation_tests_of(control)}
+        attacked = {test.nodeid for test in graph.attackers_of(control.id)}
+        if present and not attacked:
+            yield control.id, "no test says that it attacks it"
+        elif present and present == attacked:
+            yield control.id, "the tests of its effect are those of its presence"
+
+
+def unrated(graph: Graph) -> Iterator[Place]:
+    """T17: anomalies left in without a word on their risk."""
+    for item in graph.items.of("anomaly"):
+        if item.values.get("decision") == "defer" and not (item.values.get("rationale") and item.links("hazards")):
+            yield item.id, "is left in, without hazards and a rationale"
