@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -38,7 +39,7 @@ def out(home: Path) -> list[Path]:
     return sorted((home.parent / "out").glob("*/mask.dcm"))
 
 
-@pytest.mark.verifies("SRS-DCM-001")
+@pytest.mark.verifies("SRS-DCM-001", "SRS-DCM-008")
 def test_each_acknowledged_instance_ends_in_one_record_and_a_clean_stop(home: Path) -> None:
     with Node(home) as node:
         assert nodes.send(node.port, [nodes.study(1), nodes.study(2)]) == [0, 0]
@@ -48,11 +49,15 @@ def test_each_acknowledged_instance_ends_in_one_record_and_a_clean_stop(home: Pa
         again = node.until(lambda said: len(said) == 3)[2]
         assert again["record_id"] in {line["record_id"] for line in lines}
         assert node.terminate() == ExitCode.OK
+        errors = node.process.stderr.read() if node.process.stderr else ""
     decisions, _ = nodes.recorded(home)
     assert [one["state"] for one in decisions] == ["RESULT", "RESULT"]
     assert len(set(nodes.terminal(decisions))) == 2
     assert not list((home / "inbox").glob("*.dcm"))
     assert len(out(home)) == 2
+    said = json.dumps(node.lines) + errors
+    sent = nodes.study(1)
+    assert all(str(value) not in said for value in (sent.SOPInstanceUID, sent.StudyInstanceUID, sent.PatientID))
 
 
 @pytest.mark.verifies("SRS-DCM-001")
