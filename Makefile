@@ -17,6 +17,8 @@
 #   make tamper   attacks, honest histories and other verifiers on the audit log, in full, and
 #   make fuzz     damaged inputs to its readers, as in docs/reference/audit-evidence.md; TAMPER_FLAGS=--write and
 #                 FUZZ_FLAGS=--write also write their parts of that page
+#   make dicom-fuzz   changed DICOM files to the reader of images, as in docs/reference/dicom-robustness.md;
+#                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
@@ -33,6 +35,7 @@ BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
+DICOM_FUZZ_FLAGS ?=
 FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
 
@@ -48,7 +51,7 @@ MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: bench-gpu docs clean
+.PHONY: bench-gpu dicom-fuzz docs clean
 
 setup: $(STAMP)
 
@@ -97,6 +100,9 @@ tamper: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.audit.fuzz $(FUZZ_FLAGS)
+
+dicom-fuzz: setup
+	@$(BIN)/python -m tests.io.mutations $(DICOM_FUZZ_FLAGS)
 
 # Beside the environment, not in it: only the peers' own process searches this folder.
 $(PEERS)/.complete: requirements/peers.txt | $(STAMP)

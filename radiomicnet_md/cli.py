@@ -34,6 +34,7 @@ VERBS = {
     "release": "show or verify the signed release",
     "serve": "the reviewer's page and its REST API, on this machine",
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
+    "mercure": "be a processing module of the orchestrator mercure",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "trace": "check requirements against tests",
     "evidence": "build or verify the signed bundle of all evidence",

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 RECORD = "record.json"
 NOT_CLINICAL = "not for clinical use"  # in every picture that may lie in an archive without its record
 NAMES = (
-    *("mask.png", "mask.dcm", "mask.nii.gz", "source.dcm", "overlay.png", "why.png"),
-    *("measurements.dcm", "picture.dcm", "contributions.dcm", "probability.dcm"),
+    *("mask.png", "mask.dcm", "mask.nii.gz", "mask.nrrd", "source.dcm", "overlay.png", "why.png"),
+    *("measurements.dcm", "picture.dcm", "contributions.dcm", "probability.dcm", "contours.dcm"),
     RECORD,
 )
 
@@ -52,7 +52,7 @@ class Target:
 
     out: Path
     name: str  # of the folder in ``out``; that of a frame lies in a folder of its file
-    form: str | None = None  # dicom, nifti or png; None: that of the input
+    form: str | None = None  # dicom, nifti, nrrd, png or rtstruct; None: that of the input
 
     @property
     def folder(self) -> Path:
@@ -104,6 +104,9 @@ def deliver(reading: io.Reading, decision: Decision, receipt: Receipt, target: T
             _write_rasters(part, reading, decision, receipt, target.form)
             if target.form == "dicom" or (target.form is None and reading.dataset is not None):
                 _write_dicom(part, reading, decision, receipt, marks)
+            if target.form == "rtstruct":
+                source = _source(part, reading, receipt)
+                io.write_contours(part / "contours.dcm", source, decision.mask, receipt, marks.algorithm)
             _write_pictures(part, reading, decision, receipt, marks)
             origin = {"record_id": receipt.record_id, "input_sha256": reading.image.origin.file_sha256}
             io.write_bytes(part / RECORD, canonical.dumps(origin), receipt)
@@ -147,15 +150,22 @@ def _write_rasters(part: Path, reading: io.Reading, decision: Decision, receipt:
     io.write_mask_png(part / "mask.png", decision.mask, receipt)
     if form == "nifti":
         io.write_mask_nifti(part / "mask.nii.gz", decision.mask, reading.image.spacing_mm, receipt)
+    if form == "nrrd":
+        io.write_mask_nrrd(part / "mask.nrrd", decision.mask, io.of_picture(reading), receipt)
+
+
+def _source(part: Path, reading: io.Reading, receipt: Receipt) -> io.Reading:
+    """What objects refer to: the DICOM image, or one that is made of an input that was none."""
+    if reading.dataset is not None:
+        return reading
+    return io.write_secondary_capture(part / "source.dcm", reading, receipt)
 
 
 def _write_dicom(part: Path, reading: io.Reading, decision: Decision, receipt: Receipt, marks: Marks) -> None:
-    """Objects refer to a DICOM image; where the input was none, one is made of it."""
     from radiomicnet_md import findings
     from radiomicnet_md.review import pictures
 
-    if reading.dataset is None:
-        reading = io.write_secondary_capture(part / "source.dcm", reading, receipt)
+    reading = _source(part, reading, receipt)
     said = findings.findings(decision, receipt, marks.stamp)
     picture = pictures.overlay(io.grey(reading.image), decision.mask, f"{NOT_CLINICAL} · {marks.stamp}")
     io.write_segmentation(part / "mask.dcm", reading, _segments(decision), receipt, marks.algorithm)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Decision, Region, margin
 from radiomicnet_md.image import array_sha256, mask_sha256
 from radiomicnet_md.io.coded import Code, Finding, Findings, Maps, Quantity, ibsi
+from radiomicnet_md.io.structured_report import PRESENCE
 from radiomicnet_md.radiomics import lesion_definitions
 from radiomicnet_md.radiomics.definitions import DEFINITIONS
 from radiomicnet_md.radiomics.region_definitions import VALUES
@@ -77,7 +78,7 @@ MASK = Code("D105", "SHA-256 of the mask")
 CONTRIBUTIONS = Code("D106", "SHA-256 of the contributions")
 STAMP = Code("D107", "Stamp of the result")
 OURS = (
-    *(REGIONS, CANDIDATES, MARGIN, RUNNER_UP, PIXELS, SCORE, INTERCEPT),
+    *(PRESENCE, REGIONS, CANDIDATES, MARGIN, RUNNER_UP, PIXELS, SCORE, INTERCEPT),
     *(RECORD, INDEX, ENVELOPE, KEY, MASK, CONTRIBUTIONS, STAMP),
 )
 REST = Code("C098", "What no name explains (rest)")

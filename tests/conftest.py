@@ -54,6 +54,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "schemathesis": lambda: _package("schemathesis"),
     "softhsm": lambda: max(map(str, Path("/usr/lib").glob("softhsm/libsofthsm2.so")), default=None),
     "strace": lambda: shutil.which("strace"),
+    "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "unshare": lambda: _mounting(shutil.which("unshare")),
 }
 

@@ -24,9 +24,11 @@ from radiomicnet_md.engine.state import State
 from radiomicnet_md.engine.zones import zones
 from radiomicnet_md.errors import NotQualifiedError
 from radiomicnet_md.image import array_sha256, mask_sha256
+from radiomicnet_md.io.masks import png
 from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
 from radiomicnet_md_audit import seal, sign
 
+PICTURE = png(np.zeros((2, 3), dtype=np.uint8))  # stands for one that takes a second to draw
 NAMES = ("glcm_Contrast", "firstorder_Mean")
 MAKER = Maker(
     stamps=("unqualified demonstration", "untrusted-key"),
@@ -133,8 +135,6 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def write_images(folder: Path, *names: str) -> list[Path]:
     """Grey pictures with a dark disc, each with its own noise."""
-    from radiomicnet_md.io.masks import png
-
     paths = []
     for number, name in enumerate(names):
         rows, columns = np.mgrid[0:96, 0:128]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from radiomicnet_md.commands import deidentify
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.commands.segment import text as answer_text
 from radiomicnet_md.errors import ExitCode
@@ -23,6 +24,7 @@ examples:
   radiomicnet-md dicom listen --out results --to archive      receive, decide, send the objects back
   radiomicnet-md dicom send results --to archive              send what was decided elsewhere
   radiomicnet-md dicom fetch --from archive --study 1.2.3 --out study
+  radiomicnet-md dicom deidentify study --out copies          without the patient, by PS3.15's basic profile
   radiomicnet-md dicom conformance
 
 Archives are named under 'destinations' in the configuration file. An instance is acknowledged when it is on the disk,
@@ -65,12 +67,21 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     for option, keyword in _QUERY.items():
         what.add_argument(f"--{option}", dest=keyword, metavar="VALUE", help=f"studies of this {keyword}")
     fetch.add_argument("--out", required=True, type=Path, metavar="DIR", help="a folder a study is made in it")
+    deidentify.arguments(
+        verbs.add_parser("deidentify", parents=[shared], help="copy ultrasound images without their patients")
+    )
     verbs.add_parser("conformance", parents=[shared], help="print the conformance statement")
 
 
 def run(call: Call) -> int:
     """Do one of the verbs of DICOM's network."""
-    verbs = {"listen": _listen, "send": _send, "fetch": _fetch, "conformance": _conformance}
+    verbs = {
+        "listen": _listen,
+        "send": _send,
+        "fetch": _fetch,
+        "deidentify": deidentify.run,
+        "conformance": _conformance,
+    }
     return verbs[call.given.dicom_verb](call)
 
 

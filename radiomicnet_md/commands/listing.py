@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
 _STATES = ("RESULT", "REFUSED", "ERROR")
 _INSTANT = timedelta(microseconds=1)  # what the log counts in
-_ABOUT = ("verdict", "user", "change", "outcome", "meaning")  # of what is no decision: its line ends in what there is
+_ABOUT = (
+    "verdict",
+    "user",
+    "change",
+    "outcome",
+    "meaning",
+    "destination",
+)  # of what is no decision: its line ends in what there is
 _EXAMPLE = """\
 examples:
   radiomicnet-md audit list --last 10

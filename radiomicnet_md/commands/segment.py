@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from radiomicnet_md.desk import Answer
 
 SMALLEST_STEP_MM, LARGEST_STEP_MM = 0.001, 10.0  # of a pixel: from beyond any ultrasound to far beyond a breast's
-FORMATS = ("dicom", "nifti", "png")
+FORMATS = ("dicom", "nifti", "nrrd", "png", "rtstruct")
 _EXAMPLE = """\
 examples:
   radiomicnet-md segment scan.dcm --out results
   radiomicnet-md segment *.png --out results --format nifti --json
 
 Each case ends in one signed record. Its files are in results/<name of the input>/: mask.png,
-overlay.png, why.png, and mask.dcm (DICOM SEG) or mask.nii.gz; those of each frame of a loop in
-results/<name>/frame-0001/ and so on. "No lesion found" is an answer, with
-an empty mask. Exit code 5: the one input was refused; 3: some of several were.
+overlay.png, why.png; and for DICOM mask.dcm (SEG), measurements.dcm (SR), picture.dcm (SC),
+contributions.dcm (parametric map), probability.dcm (SEG); or contours.dcm (RTSTRUCT), mask.nii.gz
+or mask.nrrd. Those of each frame of a loop are in results/<name>/frame-0001/ and so on. "No lesion
+found" is an answer, with an empty mask. Exit code 5: the one input was refused; 3: some of several were.
 """
 
 

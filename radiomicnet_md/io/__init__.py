@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from radiomicnet_md.io.capture import write_picture
 from radiomicnet_md.io.coded import Code, Finding, Findings, Maps, Quantity
+from radiomicnet_md.io.contours import write_contours
 from radiomicnet_md.io.files import write_bytes
+from radiomicnet_md.io.header import of_picture
 from radiomicnet_md.io.inputs import SUFFIXES, Input
 from radiomicnet_md.io.levels import grey
-from radiomicnet_md.io.masks import write_mask_nifti, write_mask_png
+from radiomicnet_md.io.masks import write_mask_nifti, write_mask_nrrd, write_mask_png
 from radiomicnet_md.io.opening import Reader, read
 from radiomicnet_md.io.parametric_map import write_contributions
 from radiomicnet_md.io.segmentation import write_probability, write_secondary_capture, write_segmentation
@@ -40,11 +42,14 @@ __all__ = [
     "expand",
     "find_inputs",
     "grey",
+    "of_picture",
     "read",
     "stands_for_several",
     "write_bytes",
+    "write_contours",
     "write_contributions",
     "write_mask_nifti",
+    "write_mask_nrrd",
     "write_mask_png",
     "write_measurements",
     "write_picture",

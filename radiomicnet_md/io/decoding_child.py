@@ -28,8 +28,8 @@ from radiomicnet_md.io.silence import quiet
 
 # GDCM comes first: it reads most, lossless JPEG included, and does not hide what its decoders complain of.
 PLUGINS = ("gdcm", "pyjpegls", "pylibjpeg", "pillow")
-_MEMORY_BYTES = 4 * 2**30
-_CPU_SECONDS = 60
+_MEMORY_BYTES = 2 * 2**30
+_CPU_SECONDS = 30
 _WALL_SECONDS = 600
 
 
@@ -45,7 +45,12 @@ def decode(data: bytes) -> tuple[NDArray[Any], str] | None:
         return None
     if done.returncode:
         return None
-    name, _, body = done.stdout.partition(b"\n")
+    return samples_from(done.stdout)
+
+
+def samples_from(answer: bytes) -> tuple[NDArray[Any], str]:
+    """The samples and the decoder's name in the child's answer."""
+    name, _, body = answer.partition(b"\n")
     array: NDArray[Any] = np.load(BytesIO(body), allow_pickle=False)
     return array, name.decode()
 

@@ -49,6 +49,7 @@ _MAY_BE_EMPTY = (
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
 )
 _PLACE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+_OF_IMAGES = ("SourceImageSequence", "ContourImageSequence")  # their items may name a frame (PS3.3, 10.3)
 _SIDES = ("L", "R")  # PS3.3, C.7.3.1.1.1; an image's may also be unpaired or both
 _SQUARE = 1e-3  # how far the products of an orientation's vectors may be from 0 and 1
 _DESCRIPTION = 64  # characters of an LO (PS3.5, 6.2)
@@ -86,6 +87,7 @@ class Parents:
     receipt: Receipt
     algorithm: str
     version: str
+    frame: int | None  # of a source of several
 
     def uid(self, kind: str) -> str:
         """The identifier of something that this record and this source give one of."""
@@ -197,10 +199,12 @@ def write_object(
         raise _no_source("The input is no DICOM file, and no Secondary Capture was made of it.")
     with quiet():
         try:
-            parents = Parents(_referable(reading.dataset), reading.image.spacing_mm, receipt, *algorithm)
+            shown = reading.image.origin.frame
+            frame = None if shown is None else shown.number
+            parents = Parents(_referable(reading.dataset), reading.image.spacing_mm, receipt, *algorithm, frame)
             made = build(hd, parents)
             _complete(hd, made, parents, reading.dataset)
-        except (AttributeError, TypeError, ValueError, KeyError, RuntimeError):
+        except Exception:  # noqa: BLE001 - pydicom and highdicom answer a broken source with almost any exception
             raise _no_source("The DICOM source lacks what an object must copy from it or refer to.") from None
         made.file_meta = new_images.file_meta(made)
         data = new_images.encode(made)
@@ -212,12 +216,12 @@ def _referable(source: Any) -> Any:  # noqa: ANN401 - pydicom is untyped
 
     Where it does not state its whole place in the patient, no part of that place is kept: the object lies on its
     source by being of the same size. What the standard lets be empty (type 2), a sloppy source leaves out. The class
-    is that of a single frame until the object is built: highdicom expects of a multi-frame object what ultrasound,
-    older than that, does not have.
+    and the number of frames are those of a single frame until the object is built: highdicom expects of a multi-frame
+    object what ultrasound, older than that, does not have.
     """
     from pydicom.uid import UltrasoundImageStorage
 
-    left_out = dict.fromkeys(("PixelData", *(() if _placed(source) else _PLACE)))
+    left_out = dict.fromkeys(("PixelData", "NumberOfFrames", *(() if _placed(source) else _PLACE)))
     empty = {keyword: "" for keyword in _MAY_BE_EMPTY if keyword not in source}
     return _varied(source, **left_out, **empty, SOPClassUID=UltrasoundImageStorage)
 
@@ -282,7 +286,7 @@ def _complete(hd: Any, made: Any, parents: Parents, source: Any) -> None:  # noq
     dimensions = parents.uid("dimensions")
     for item in (*made.get("DimensionOrganizationSequence", ()), *made.get("DimensionIndexSequence", ())):
         item.DimensionOrganizationUID = dimensions
-    _name_class(made, str(source.SOPInstanceUID), str(source.SOPClassUID))
+    _name_source(made, source, parents.frame)
 
 
 def _equipment(hd: Any, parents: Parents, moment: datetime) -> list[Any]:  # noqa: ANN401
@@ -313,14 +317,18 @@ def _equipment(hd: Any, parents: Parents, moment: datetime) -> list[Any]:  # noq
     return [*found, decided]
 
 
-def _name_class(made: Any, instance: str, sop_class: str) -> None:  # noqa: ANN401
-    """Name the source's own class wherever the object refers to the source."""
+def _name_source(made: Any, source: Any, frame: int | None) -> None:  # noqa: ANN401
+    """Name the source's own class, and the frame that it is of, wherever the object refers to the source."""
     for element in made:
-        if element.VR == "SQ":
-            for item in element.value:
-                if item.get("ReferencedSOPInstanceUID") == instance:
-                    item.ReferencedSOPClassUID = sop_class
-                _name_class(item, instance, sop_class)
+        if element.VR != "SQ":
+            continue
+        image = element.keyword in _OF_IMAGES or (element.keyword == "ReferencedSOPSequence" and "ValueType" in made)
+        for item in element.value:
+            if item.get("ReferencedSOPInstanceUID") == source.SOPInstanceUID:
+                item.ReferencedSOPClassUID = source.SOPClassUID
+                if image and frame is not None:
+                    item.ReferencedFrameNumber = frame
+            _name_source(item, source, frame)
 
 
 def coding_scheme(hd: Any) -> Any:  # noqa: ANN401

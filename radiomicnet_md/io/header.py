@@ -121,6 +121,13 @@ def header(path: Path, reading: Reading) -> Header:
     return _checked(said, image)
 
 
+def of_picture(reading: Reading) -> Header:
+    """What is known of one frame without its file: for DICOM all that its data set states, else the spacing."""
+    image = reading.image
+    said = Header(image.pixels.shape[1:3], image.spacing_mm)
+    return _checked(said if reading.dataset is None else _dicom(reading.dataset, image), image)
+
+
 def difference(one: Header, other: Header) -> str | None:
     """In what two files of the same size lie differently, as far as both say; None where they do not.
 

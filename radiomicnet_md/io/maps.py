@@ -95,7 +95,7 @@ def check_folder(folder: Path) -> None:
 
 def _encoder(header: Header, form: str) -> Callable[[Plane], bytes]:
     """The map's bytes from its values; the header is made once."""
-    head = {"nrrd": _nrrd_head, "nifti": _nifti_head}[form](header)
+    head = {"nrrd": nrrd_head, "nifti": _nifti_head}[form](header)
 
     def encode(values: Plane) -> bytes:
         return head + np.ascontiguousarray(values.reshape(header.shape), dtype="<f8").tobytes()
@@ -103,17 +103,18 @@ def _encoder(header: Header, form: str) -> Callable[[Plane], bytes]:
     return encode
 
 
-def _nrrd_head(header: Header) -> bytes:
+def nrrd_head(header: Header, samples: str = "double", encoding: str = "raw") -> bytes:
+    """The header of an attached NRRD file, up to the empty line before its samples."""
     count = len(header.shape)
     lines = [
         "NRRD0004",
-        "type: double",
+        f"type: {samples}",
         f"dimension: {count}",
         *_nrrd_space(header),
         f"sizes: {' '.join(map(str, header.shape[::-1]))}",
         f"kinds:{' domain' * count}",
         "endian: little",
-        "encoding: raw",
+        f"encoding: {encoding}",
     ]
     return ("\n".join(lines) + "\n\n").encode()
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mask as a PNG or NIfTI file, at the input's own size, the same bytes for the same mask.
+"""A mask as a PNG, NIfTI or NRRD file, at the input's own size, the same bytes for the same mask.
 
 Rules of this module:
 
 - A mask is uint8, 0 or 1, (rows, columns). PNG shows 1 as 255; NIfTI keeps 1.
-- An unknown spacing is written as unknown (``xyzt_units`` 0), never as a millimetre.
+- An unknown spacing is written as unknown (NIfTI: ``xyzt_units`` 0; NRRD: none), never as a millimetre.
+- NRRD states the place in the patient where a DICOM source does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.io.files import write_bytes
+from radiomicnet_md.io.header import Header
+from radiomicnet_md.io.maps import nrrd_head
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.appending import Receipt
@@ -80,3 +83,14 @@ def write_mask_nifti(
     head[344:348] = b"n+1\0"
     data = bytes(head) + np.ascontiguousarray(mask, dtype=np.uint8).tobytes()
     write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data, receipt)
+
+
+def write_mask_nrrd(path: Path, mask: NDArray[np.uint8], header: Header, receipt: Receipt) -> None:
+    """Write a NRRD file, its samples compressed; ``header`` says where they lie.
+
+    Raises:
+        ConfigurationError: E-OUTPUT-….
+    """
+    samples = np.ascontiguousarray(mask, dtype=np.uint8).tobytes()
+    head = nrrd_head(header, "uchar", "gzip")
+    write_bytes(path, head + gzip.compress(samples, mtime=0), receipt)

@@ -23,6 +23,7 @@ from radiomicnet_md.io.source import Reading
 if TYPE_CHECKING:
     from radiomicnet_md_audit.appending import Receipt
 
+PRESENCE = Code("D001", "Presence of a lesion")
 _SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 
 
@@ -136,9 +137,6 @@ def _of_region(sr: Any, parents: Parents, number: int, lesion: Finding) -> Any: 
     )
     _add(sr, group, ((codes.DCM.Comment, text) for text in lesion.left_out))
     return group
-
-
-PRESENCE = Code("D001", "Presence of a lesion")
 
 
 def _algorithm(sr: Any, parents: Parents) -> Any:  # noqa: ANN401

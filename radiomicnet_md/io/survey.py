@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread, uid
@@ -31,6 +32,7 @@ _TAGS = (
 _VOLUMES = {uid.CTImageStorage, uid.MRImageStorage, uid.PositronEmissionTomographyImageStorage}
 _COMPONENT = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # PS3.10, 8.2 allows less; what leads elsewhere is excluded below
 _MAX_DEPTH = 8
+_HEAD_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Said:
 def look(item: Input) -> Said | None:
     """The header of an input, or None where it has none that can be read."""
     try:
+        if item.member is None and not _starts_as_dicom(item.path):
+            return None
         data = item.load()
         if sniff(data) != "dicom":
             return None
@@ -54,6 +58,12 @@ def look(item: Input) -> Said | None:
             return _said(data)
     except Exception:  # noqa: BLE001 - pydicom answers broken bytes with almost any exception; reading will say why
         return None
+
+
+def _starts_as_dicom(path: Path) -> bool:
+    """Whether it is worth while to read all of a file."""
+    with path.open("rb") as file:
+        return sniff(file.read(_HEAD_BYTES)) == "dicom"
 
 
 def content(item: Input) -> str | None:

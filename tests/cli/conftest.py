@@ -89,7 +89,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> desks.FakeEngine:
         "_started",
         lambda release, home: started(release, home) if home.clinical else (made, State.UNQUALIFIED),
     )
-    monkeypatch.setattr(pictures, "overlay", lambda *_: b"overlay")
+    monkeypatch.setattr(pictures, "overlay", lambda *_: desks.PICTURE)
     monkeypatch.setattr(pictures, "why", lambda *_: b"why")
     return made
 

@@ -82,5 +82,5 @@ def real_pictures() -> None:
 def quick_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take a second each; most tests only ask whether they are there."""
     if "real_pictures" not in request.fixturenames:
-        monkeypatch.setattr(pictures, "overlay", lambda *_: b"overlay")
+        monkeypatch.setattr(pictures, "overlay", lambda *_: desks.PICTURE)
         monkeypatch.setattr(pictures, "why", lambda *_: b"why")

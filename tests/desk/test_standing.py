@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from radiomicnet_md import intent, standing
+from radiomicnet_md import intent, io, standing
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine.record import Reason
@@ -23,14 +23,14 @@ REASON = Reason("E-INBOX-ATTEMPTS", "It was tried too often.", "Look at it.")
 def test_a_request_that_is_done_gives_its_files_again_and_adds_no_record(desk: Desk, tmp_path: Path) -> None:
     (path,) = desks.write_images(tmp_path, "scan.png")
     target, request = Target(tmp_path / "out", "scan", "dicom"), intent.new_id()
-    first = standing.answer_request(path, desk, target, request)
+    first = standing.answer_request(io.Input(path), desk, target, request, io.Reader())
     before, size = desks.tree(tmp_path / "out"), desk.ledger.size
     shutil.rmtree(tmp_path / "out")
     (tmp_path / "out").mkdir()
     half = tmp_path / "out" / f".scan.{first.record_id}.part"  # as a crash between the record and the files leaves it
     half.mkdir()
     (half / "mask.png").write_bytes(b"half")
-    assert standing.answer_request(path, desk, target, request) == first
+    assert standing.answer_request(io.Input(path), desk, target, request, io.Reader()) == first
     assert desks.tree(tmp_path / "out") == before
     assert desk.ledger.size == size
 
@@ -40,10 +40,10 @@ def test_a_refused_request_stays_refused(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "scan.png"
     path.write_bytes(b"no image")
     target, request = Target(tmp_path / "out", "scan"), intent.new_id()
-    first = standing.answer_request(path, desk, target, request)
+    first = standing.answer_request(io.Input(path), desk, target, request, io.Reader())
     size = desk.ledger.size
-    assert standing.answer_request(path, desk, target, request) == first
-    assert standing.refuse_request(path, desk, request, REASON) == first
+    assert standing.answer_request(io.Input(path), desk, target, request, io.Reader()) == first
+    assert standing.refuse_request(io.Input(path), desk, request, REASON) == first
     assert (first.status, first.exit_code, desk.ledger.size) == ("refused", ExitCode.INTENDED_USE, size)
 
 
@@ -51,8 +51,8 @@ def test_a_refused_request_stays_refused(desk: Desk, tmp_path: Path) -> None:
 def test_what_was_tried_too_often_is_refused_once_with_its_reason(desk: Desk, tmp_path: Path) -> None:
     (path,) = desks.write_images(tmp_path, "scan.png")
     request, size = intent.new_id(), desk.ledger.size
-    said = [standing.refuse_request(path, desk, request, REASON) for _ in range(2)]
-    said.append(standing.answer_request(path, desk, Target(tmp_path / "out", "scan"), request))
+    said = [standing.refuse_request(io.Input(path), desk, request, REASON) for _ in range(2)]
+    said.append(standing.answer_request(io.Input(path), desk, Target(tmp_path / "out", "scan"), request, io.Reader()))
     assert said[0] == said[1] == said[2]
     assert (said[0].reason, said[0].outputs, desk.ledger.size) == (REASON, (), size + 1)
 
@@ -61,9 +61,9 @@ def test_what_was_tried_too_often_is_refused_once_with_its_reason(desk: Desk, tm
 def test_another_answer_than_the_recorded_one_is_not_given_out(desk: Desk, tmp_path: Path) -> None:
     (path,) = desks.write_images(tmp_path, "scan.png")
     request = intent.new_id()
-    standing.answer_request(path, desk, Target(tmp_path / "out", "scan"), request)
+    standing.answer_request(io.Input(path), desk, Target(tmp_path / "out", "scan"), request, io.Reader())
     other = replace(desk, engine=desks.FakeEngine(level=160))
     with pytest.raises(DivergedError) as raised:
-        standing.answer_request(path, other, Target(tmp_path / "again", "scan"), request)
+        standing.answer_request(io.Input(path), other, Target(tmp_path / "again", "scan"), request, io.Reader())
     assert raised.value.code == "E-REQUEST-DIVERGED"
     assert not (tmp_path / "again" / "scan").exists()

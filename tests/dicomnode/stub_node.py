@@ -3,15 +3,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from radiomicnet_md import cli, compiling, opening
+import numpy as np
+
+from radiomicnet_md import cli, compiling, delivery, opening
 from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.state import State
+from radiomicnet_md.io.masks import png
+from radiomicnet_md.io.segmentation import write_segmentation
 from radiomicnet_md.review import pictures
 from tests import desks
+
+ONLY_MASK = "STUB_ONLY_MASK"
+
+
+def only_mask(part: Path, reading: Any, decision: Any, receipt: Any, marks: Any) -> None:  # noqa: ANN401
+    """The segmentation alone; what the other objects cost says nothing about a burst or a kill."""
+    write_segmentation(part / "mask.dcm", reading, decision.mask, receipt, marks.algorithm)
 
 
 def main(arguments: list[str]) -> int:
@@ -23,9 +35,11 @@ def main(arguments: list[str]) -> int:
         (opening, "_started"): lambda *_: (desks.FakeEngine(), State.UNQUALIFIED),
         (opening, "use_private_cache"): lambda: None,
         (compiling, "use_private_cache"): lambda: None,
-        (pictures, "overlay"): lambda *_: b"overlay",
+        (pictures, "overlay"): lambda *_: png(np.zeros((16, 16), np.uint8)),
         (pictures, "why"): lambda *_: b"why",
     }
+    if os.environ.get(ONLY_MASK):
+        replaced[delivery, "_write_dicom"] = only_mask
     for (module, name), value in replaced.items():
         setattr(module, name, value)
     return cli.main(arguments)

@@ -58,10 +58,10 @@ def test_each_acknowledged_instance_ends_in_one_record_and_a_clean_stop(home: Pa
 @pytest.mark.verifies("SRS-DCM-001")
 def test_a_burst_of_studies_over_many_associations_loses_none(home: Path) -> None:
     studies = [nodes.study(number) for number in range(BURST)]
-    with Node(home) as node:
+    with Node(home, STUB_ONLY_MASK="yes") as node:
         for start in range(0, BURST, 10):
             assert nodes.send(node.port, studies[start : start + 10]) == [0] * 10
-        node.until(lambda said: len(said) == BURST, 240)
+        node.until(lambda said: len(said) == BURST, 480)
         assert node.terminate() == ExitCode.OK
     decisions, _ = nodes.recorded(home)
     assert len(decisions) == len(set(nodes.terminal(decisions))) == BURST
@@ -75,7 +75,7 @@ def test_killed_anywhere_and_started_again_each_study_has_one_terminal_record(ho
     waiting = {number: nodes.study(number) for number in range(4 * KILLS)}
     total = len(waiting)
     for _ in range(KILLS):
-        with Node(home, "--to", "nowhere") as node:
+        with Node(home, "--to", "nowhere", STUB_ONLY_MASK="yes") as node:
             killer = subprocess.Popen(["sleep", str(chance.uniform(0.0, 1.2))])
             acknowledged = [
                 number
@@ -87,7 +87,7 @@ def test_killed_anywhere_and_started_again_each_study_has_one_terminal_record(ho
             node.process.wait()
         for number in acknowledged:
             del waiting[number]
-    with Node(home, "--to", "nowhere") as node:
+    with Node(home, "--to", "nowhere", STUB_ONLY_MASK="yes") as node:
         statuses = nodes.send(node.port, waiting.values()) if waiting else []
         assert statuses == [0] * len(waiting)
         end = time.monotonic() + 120

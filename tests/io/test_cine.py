@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydicom.encaps import encapsulate, generate_frames
 
 from radiomicnet_md import io
+from radiomicnet_md.engine.acceptance import Limits, Refused, admit
 from radiomicnet_md.errors import InputError
 from radiomicnet_md.image import Frame
 from radiomicnet_md.io import cine, decoding_child
@@ -82,15 +83,14 @@ def test_a_damaged_frame_is_refused_alone(tmp_path: Path) -> None:
         dataset.PixelData = encapsulate(frames)
 
     data = samples.loop(levels(4), syntax=JPEG_LS, change=damage)
-    inputs, reader, codes = io.expand(samples.put(tmp_path, data, "loop.dcm")), io.Reader(), []
-    for item in inputs:
-        try:
-            codes.append(str(reader.read(item).image.pixels[0, 0, 0, 0]))
-        except InputError as problem:
-            assert getattr(problem, "file_sha256", None)  # noqa: PT017 -- a reading is right too
-            codes.append(problem.code)
-    assert codes[2] == "E-INPUT-NOT-DECODED"
-    assert [codes[at] for at in (0, 1, 3)] == [str(levels(4)[at, 0, 0]) for at in (0, 1, 3)]
+    inputs, reader = io.expand(samples.put(tmp_path, data, "loop.dcm")), io.Reader()
+    for at in (0, 1):
+        assert (reader.read(inputs[at]).image.pixels[0, :, :, 0] == levels(4)[at]).all()
+    with pytest.raises(InputError) as caught:
+        reader.read(inputs[2])
+    assert caught.value.code == "E-INPUT-NOT-DECODED"
+    assert getattr(caught.value, "file_sha256", None) == inputs[2].sha256()
+    assert (reader.read(inputs[3]).image.pixels[0, :, :, 0] == levels(4)[3]).all()
 
 
 @pytest.mark.verifies("SRS-INP-009", "SRS-INP-006")
@@ -122,3 +122,20 @@ def test_a_frame_that_is_not_there(tmp_path: Path) -> None:
 def test_several_frames_of_another_kind_stay_one_input(tmp_path: Path) -> None:
     path = samples.put(tmp_path, samples.loop(levels(3), sop_class="1.2.840.10008.5.1.4.1.1.7.2"), "captured.dcm")
     assert [item.frame for item in io.expand(path)] == [None]
+
+
+@pytest.mark.verifies("SRS-INP-009", "SRS-INP-005")
+@pytest.mark.parametrize(
+    ("name", "frames", "code"), [("examples_ybr_color", 30, "COLOUR"), ("OBXXXX1A_rle_2frame", 2, "")]
+)
+def test_real_loops_come_frame_by_frame(name: str, frames: int, code: str, data: Path) -> None:
+    (path,) = sorted((data / "dicom").rglob(f"{name}.dcm"))[:1]
+    inputs, reader = io.expand(path), io.Reader()
+    assert len(inputs) == frames
+    whole = io.read(path).image.pixels
+    for item, frame in zip(inputs, whole, strict=True):
+        image = reader.read(item).image
+        assert (image.pixels[0] == frame).all()
+        judged = admit(image, Limits())
+        assert isinstance(judged, Refused)
+        assert code in judged.code

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md import delivery, findings, io
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Decision
+from radiomicnet_md.image import Frame
 from radiomicnet_md.io import segmentation
 from radiomicnet_md.io.parametric_map import exact
 from radiomicnet_md.radiomics.region_definitions import VALUE_NAMES
@@ -108,6 +110,25 @@ def test_a_source_of_another_class_keeps_it_when_it_was_read_before(tmp_path: Pa
     assert source.dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.3.1"
     io.write_segmentation(tmp_path / "mask.dcm", source, decided(source).mask, samples.RECEIPT, samples.ALGORITHM)
     assert source.dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.3.1"
+
+
+@pytest.mark.verifies("SRS-OUT-024")
+def test_objects_of_a_frame_refer_to_that_frame(tmp_path: Path, require: Callable[[str], Path]) -> None:
+    path = samples.put(tmp_path, samples.loop(np.stack([samples.frame()] * 3)))
+    source = io.Reader().read(io.Input(path, frame=Frame(2, 3)))
+    for name, made in delivered(tmp_path, source).items():
+        assert faults(require, made) == [], name
+        dataset = pydicom.dcmread(made)
+        assert (source.dataset.SOPClassUID, source.dataset.SOPInstanceUID) in set(_references(dataset))
+        numbers = set(_frames(dataset, source.dataset.SOPInstanceUID))
+        assert numbers == {2}, name
+
+
+def _frames(dataset: Any, instance: str) -> Iterator[int]:  # noqa: ANN401
+    for item in (item for element in dataset if element.VR == "SQ" for item in element.value):
+        if item.get("ReferencedSOPInstanceUID") == instance and "ReferencedFrameNumber" in item:
+            yield int(item.ReferencedFrameNumber)
+        yield from _frames(item, instance)
 
 
 @pytest.mark.verifies("SRS-OUT-024")
@@ -204,7 +225,9 @@ def test_no_lesion_found_is_a_report_too(tmp_path: Path, require: Callable[[str]
 @pytest.mark.verifies("SRS-OUT-020")
 def test_dcmtk_shows_each_value_with_its_name(tmp_path: Path, require: Callable[[str], Path]) -> None:
     path = delivered(tmp_path, reading(tmp_path))["measurements"]
-    page = subprocess.run([require("dcmtk"), path], check=True, capture_output=True, text=True).stdout
+    page = subprocess.run(
+        [require("dcmtk").with_name("dsr2html"), path], check=True, capture_output=True, text=True
+    ).stdout
     names = [*findings.TERMS.values(), *list(findings.OF_LESION.values())[1::3]]
     assert [code.meaning for code in names if f"<b>{code.meaning}:</b>" not in page] == []
 
@@ -363,5 +386,18 @@ def test_objects_of_a_real_ultrasound_file(data: Path, tmp_path: Path, require: 
 
 
 @pytest.mark.verifies("SRS-OUT-020")
-def test_names_of_terms_are_those_of_the_tables() -> None:
+def test_the_page_lists_every_code_of_ours_and_none_changes_its_meaning(root: Path) -> None:
+    tables = (findings.OF_IMAGE, findings.OF_LESION, findings.TERMS, findings.SHARES)
+    codes = [*findings.OURS, findings.REST, findings.LOGIT, *(code for table in tables for code in table.values())]
+    ours = {code.value: code.meaning for code in codes if code.scheme == "99RNMD"}
+    page = (root / "docs/reference/dicom-objects.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `([A-Z]\d{3})` \| (.+) \|$", page, re.MULTILINE)) == ours
     assert list(findings.TERMS) == list(VALUE_NAMES)
+    for code in codes:
+        assert len(code.value) <= 16
+        assert 0 < len(code.meaning) <= 64
+        assert code.meaning.isascii()
+    for code, meaning in findings.UNITS.values():
+        assert code.isascii()
+        assert len(code) <= 16
+        assert len(meaning) <= 64

@@ -130,11 +130,11 @@ def directory(folder: Path, *names: tuple[str, ...]) -> Path:
     dataset = pydicom.dcmread(str(get_testdata_file("DICOMDIR", read=False)))
     images = [one for one in dataset.DirectoryRecordSequence if one.DirectoryRecordType == "IMAGE"]
     others = [one for one in dataset.DirectoryRecordSequence if one.DirectoryRecordType != "IMAGE"]
-    for record, name in zip(images, names, strict=False):
-        record.ReferencedFileID = list(name)
-    dataset.DirectoryRecordSequence = others + images[: len(names)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that lead elsewhere pydicom complains too
+        for record, name in zip(images, names, strict=False):
+            record.ReferencedFileID = list(name)
+        dataset.DirectoryRecordSequence = others + images[: len(names)]
         dataset.save_as(folder / "DICOMDIR")
     return folder / "DICOMDIR"
 

@@ -290,3 +290,16 @@ def test_png_of_grey_levels(tmp_path: Path) -> None:
     levels = samples.frame()
     image = io.read(samples.put(tmp_path, png(levels))).image
     assert (image.pixels[0, :, :, 0] == levels).all()
+
+
+@pytest.mark.verifies("SRS-OUT-001", "SRS-INP-016")
+def test_a_source_whose_series_cannot_be_read_is_a_typed_refusal(tmp_path: Path) -> None:
+    data = samples.ultrasound()
+    at = data.index(b"\x20\x00\x0e\x00UI")  # Series Instance UID, of whose bytes no number can be made
+    reading = io.read(samples.put(tmp_path, data[: at + 4] + b"FD" + data[at + 6 :]))
+    with pytest.raises(InputError) as caught:
+        io.write_segmentation(
+            tmp_path / "mask.dcm", reading, np.zeros((96, 128), np.uint8), samples.RECEIPT, samples.ALGORITHM
+        )
+    assert caught.value.code == "E-OUTPUT-SOURCE"
+    assert not (tmp_path / "mask.dcm").exists()

@@ -52,7 +52,7 @@ def light() -> Iterator[None]:
             patched.setattr(sign, name, 2)
         patched.setattr(seal, "_stretch", lambda passphrase, salt: hashlib.sha256(salt + passphrase).digest())
         patched.setattr(opening, "verified_release", no_release)
-        patched.setattr(pictures, "overlay", lambda *_: b"overlay")
+        patched.setattr(pictures, "overlay", lambda *_: desks.PICTURE)
         patched.setattr(pictures, "why", lambda *_: b"why")
         for name in (homes.PASSPHRASE_FILE, "RADIOMICNET_MD_HOME", "RADIOMICNET_MD_AUDIT_DB"):
             patched.delenv(name, raising=False)
