@@ -23,8 +23,7 @@ from PIL import Image
 
 from radiomicnet_md import batching, config, phantom, standing
 from radiomicnet_md import home as homes
-from radiomicnet_md.batching import planning
-from radiomicnet_md.batching import running
+from radiomicnet_md.batching import planning, running
 from radiomicnet_md.errors import ExitCode, UsageError
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
