@@ -21,6 +21,8 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
+#   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
+#   make bench-node        what the network costs a node, beside the engine's own batch
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -51,7 +53,7 @@ MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: bench-gpu dicom-fuzz docs clean
+.PHONY: bench-gpu dicom-fuzz node bench-node docs clean
 
 setup: $(STAMP)
 
@@ -94,6 +96,12 @@ bench-engine: setup
 
 bench-gpu: setup
 	@$(BIN)/python -P benchmarks/gpu.py $(BENCH_FLAGS)
+
+bench-node: setup
+	@$(BIN)/python -P benchmarks/dicom_node.py $(BENCH_FLAGS)
+
+node: setup
+	@RADIOMICNET_MD_KILLS=50 $(BIN)/python -m pytest -q tests/dicomnode/test_listening.py -k killed
 
 tamper: setup
 	@$(BIN)/python -m tests.audit.tampering $(TAMPER_FLAGS)

@@ -26,6 +26,7 @@ VERBS = {
     "demo": "run the whole story once, on files this package brings along",
     "init": "make a home: keys, an empty log and its anchor",
     "segment": "decide images: a signed record each, then masks and pictures",
+    "batch": "decide many images on several processors, and go on where it was stopped",
     "features": "measure radiomic values and maps alone (no decision)",
     "audit": "list, show, verify, export, report and replay what the log holds",
     "sign": "sign a decision: approve, reject or override it",

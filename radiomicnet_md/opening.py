@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_desk(settings: Settings) -> Iterator[Desk]:
-    """The desk of a home, ready or barred, for as long as it is needed.
+def open_desk(settings: Settings, passphrase: bytes | None = None) -> Iterator[Desk]:
+    """The desk of a home, ready or barred, for as long as it is needed; ``passphrase`` where somebody gave it before.
 
     Raises :class:`ConfigurationError` when home, keys or log cannot be used, and whatever keeps the log from
     saying which of the attempts that a crash left behind it holds, or from recording the others. An erasure that
@@ -46,7 +46,7 @@ def open_desk(settings: Settings) -> Iterator[Desk]:
     """
     home = open_home(settings.home)
     use_private_cache()
-    passphrase = home.passphrase()
+    passphrase = home.passphrase() if passphrase is None else passphrase
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
         _settle(settings, home, ledger)
         erasure.finish(home, ledger)

@@ -11,7 +11,7 @@ Rules of this module:
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ExitCode(IntEnum):
@@ -44,6 +44,17 @@ class Problem(Exception):
         super().__init__(message)
         self.code = code
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it goes whole from one process to another."""
+        return _again, (type(self), str(self), dict(vars(self)))
+
+
+def _again(kind: type[Problem], message: str, parts: dict[str, Any]) -> Problem:
+    made = kind.__new__(kind, message)
+    made.args = (message,)
+    vars(made).update(parts)
+    return made
 
 
 class IntegrityError(Problem):

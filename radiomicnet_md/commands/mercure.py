@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from radiomicnet_md.commands.call import Call
-from radiomicnet_md.commands.segment import text as answer_text
 
 _EXAMPLE = """\
 example:
@@ -30,4 +30,9 @@ def run(call: Call) -> int:
     from radiomicnet_md.dicomnode.mercure import process
 
     compiling.announce(call.console.note)
-    return process(call.settings(), os.environ, lambda answer: call.console.emit(answer.line(), answer_text(answer)))
+    return process(call.settings(), os.environ, lambda line: call.console.emit(line, _text(line)))
+
+
+def _text(line: dict[str, Any]) -> str:
+    reason = "" if line["reason"] is None else f", {line['reason']['code']}"
+    return f"{line['status']:<9} record {line['record_id']}{reason}"

@@ -8,6 +8,8 @@ Rules of this module:
 - What is wrong with the device or the site (disk, keys, release) stops the node and counts against no entry. An entry
   that stopped the process, or whose case met a defect, is tried :data:`~.inbox.MOST_ATTEMPTS` times; then it is refused
   with a record (``E-INBOX-ATTEMPTS``) and set aside.
+- What it says, and the names of its files, hold ids of requests and records, and no identifier of an image: lines go
+  into the journals of a machine.
 - On SIGTERM the case at hand ends, and what waits stays on the disk.
 """
 
@@ -18,9 +20,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pydicom import dcmread
+from typing import TYPE_CHECKING
 
 from radiomicnet_md import io, standing
 from radiomicnet_md.delivery import Target
@@ -148,10 +148,10 @@ class _Node:
             return
         entry = self.inbox.begin(entry)
         path = self.inbox.path(entry)
-        name, reader, held = _instance(path) or entry.request_id, io.Reader(), False
+        reader, held = io.Reader(), False
         for item in expanded([path]):  # a loop is decided frame by frame
             frame = "" if item.frame is None else f"/frame-{item.frame.number:04d}"
-            target = Target(self.task.out, name + frame)
+            target = Target(self.task.out, entry.request_id + frame)
             try:
                 answer = standing.answer_request(item, self.desk, target, _request(entry, item), reader)
             except DivergedError:
@@ -192,13 +192,3 @@ def _request(entry: Entry, item: io.Input) -> str:
     if item.frame is None:
         return entry.request_id
     return record_id(hashlib.sha256(f"{entry.request_id} {item.frame.number}".encode()).digest()[:16])
-
-
-def _instance(path: Path) -> str | None:
-    """The SOP Instance UID of a file, if it can name a folder."""
-    try:
-        header: Any = dcmread(path, stop_before_pixels=True, specific_tags=["SOPInstanceUID"])
-        name = str(header.SOPInstanceUID)
-    except Exception:  # noqa: BLE001 -- pydicom answers broken bytes with almost any exception
-        return None
-    return name if name.strip(".") and set(name) <= set("0123456789.") and not name.startswith(".") else None

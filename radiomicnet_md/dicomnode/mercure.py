@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _LEFT_OUT = ("input", "outputs")  # names of files may hold UIDs of a patient's study
 
 
-def process(settings: Settings, environ: Mapping[str, str], tell: Callable[[Answer], None]) -> ExitCode:
+def process(settings: Settings, environ: Mapping[str, str], tell: Callable[[dict[str, Any]], None]) -> ExitCode:
     """Decide the images of a task.
 
     Raises :class:`ConfigurationError` ``E-MERCURE-FOLDER``, ``E-MERCURE-TASK``, and what opening a desk raises.
@@ -47,7 +47,7 @@ def process(settings: Settings, environ: Mapping[str, str], tell: Callable[[Answ
         with open_desk(settings) as desk:
             for answer in desks.segment_files(inputs, desk, staging, "dicom"):
                 answers.append(answer)
-                tell(answer)
+                tell(line(answer))
                 for path in map(Path, answer.outputs):
                     if path.suffix == ".dcm":
                         place(out / _name(path), path.read_bytes())
@@ -57,6 +57,11 @@ def process(settings: Settings, environ: Mapping[str, str], tell: Callable[[Answ
     code = desks.exit_code(errors) if errors else ExitCode.OK
     place(out / "result.json", json.dumps(_result(answers, code, notify=notify), indent=2).encode())
     return code
+
+
+def line(answer: Answer) -> dict[str, Any]:
+    """What is said of a case, without names of files."""
+    return {name: value for name, value in answer.line().items() if name not in _LEFT_OUT}
 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path:
@@ -113,7 +118,7 @@ def _result(answers: Sequence[Answer], code: ExitCode, *, notify: bool) -> dict[
     text = (
         f"{counts['accepted']} decided ({found} with a lesion), {counts['refused']} refused, {counts['error']} failed"
     )
-    cases = [{name: value for name, value in answer.line().items() if name not in _LEFT_OUT} for answer in answers]
+    cases = [line(answer) for answer in answers]
     return {
         "device": f"RadiomicNet-MD {__version__}, not a cleared device",
         "exit_code": int(code),

@@ -167,18 +167,18 @@ def test_the_intent_and_the_folders_that_name_it_are_synced_before_the_input_is_
 ) -> None:
     (source,) = desks.write_images(tmp_path / "in", "scan.png")
     done: list[str] = []
-    fsync, read = os.fsync, io.read
+    fsync, read = os.fsync, io.Reader.read
 
     def synced(handle: int) -> None:
         done.append(Path(f"/proc/self/fd/{handle}").readlink().name)
         fsync(handle)
 
-    def reads(path: Path) -> io.Reading:
+    def reads(reader: io.Reader, given: io.Input) -> io.Reading:
         done.append("read")
-        return read(path)
+        return read(reader, given)
 
     monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(io, "read", reads)
+    monkeypatch.setattr(io.Reader, "read", reads)
     answer = segment_file(source, desk, Target(out, "scan"))
     assert done[:4] == ["intent", answer.record_id, "staging", "read"]
 
@@ -250,7 +250,7 @@ def test_the_intent_of_a_living_process_is_never_taken(home: homes.Home, tmp_pat
 
 def attempt_here(home: homes.Home, source: Path, out: Path, reads: Callable[..., Any]) -> None:
     try:
-        with opened(home) as desk, mock.patch.object(io, "read", reads):
+        with opened(home) as desk, mock.patch.object(io.Reader, "read", reads):
             segment_file(source, desk, Target(out, "scan"))
     finally:
         os._exit(0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from radiomicnet_md.commands.segment import _text
+from radiomicnet_md.commands.segment import text
 from radiomicnet_md.decision import Decision
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk, segment_file
@@ -88,7 +88,7 @@ def test_an_implausible_result_is_delivered_unchanged_with_its_flag(desk: Desk, 
     assert [check["name"] for check in record["checks"] if not check["held"]] == ["solidity"]
     assert flagged.flags == ("solidity 0.0017 (usual: 0.2441 … 1.0000)",)
     assert flagged.line()["flags"] == flagged.flags
-    assert "implausible: solidity 0.0017" in _text(flagged)
+    assert "implausible: solidity 0.0017" in text(flagged)
     assert sentence(record).endswith("; implausible: solidity")
     assert "implausible" not in sentence(before)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -38,7 +39,7 @@ def out(home: Path) -> list[Path]:
     return sorted((home.parent / "out").glob("*/mask.dcm"))
 
 
-@pytest.mark.verifies("SRS-DCM-001")
+@pytest.mark.verifies("SRS-DCM-001", "SRS-DCM-008")
 def test_each_acknowledged_instance_ends_in_one_record_and_a_clean_stop(home: Path) -> None:
     with Node(home) as node:
         assert nodes.send(node.port, [nodes.study(1), nodes.study(2)]) == [0, 0]
@@ -48,11 +49,15 @@ def test_each_acknowledged_instance_ends_in_one_record_and_a_clean_stop(home: Pa
         again = node.until(lambda said: len(said) == 3)[2]
         assert again["record_id"] in {line["record_id"] for line in lines}
         assert node.terminate() == ExitCode.OK
+        errors = node.process.stderr.read() if node.process.stderr else ""
     decisions, _ = nodes.recorded(home)
     assert [one["state"] for one in decisions] == ["RESULT", "RESULT"]
     assert len(set(nodes.terminal(decisions))) == 2
     assert not list((home / "inbox").glob("*.dcm"))
     assert len(out(home)) == 2
+    said = json.dumps(node.lines) + errors
+    sent = nodes.study(1)
+    assert all(str(value) not in said for value in (sent.SOPInstanceUID, sent.StudyInstanceUID, sent.PatientID))
 
 
 @pytest.mark.verifies("SRS-DCM-001")
@@ -99,6 +104,23 @@ def test_killed_anywhere_and_started_again_each_study_has_one_terminal_record(ho
     assert (len(counts), set(counts.values())) == (total, {1})
     results = sum(one["state"] == "RESULT" for one in decisions)
     assert len(out(home)) == len(list((home / "outbox").glob("*/job.json"))) == results > total / 2
+
+
+@pytest.mark.verifies("SRS-DCM-001")
+def test_a_loop_is_one_instance_and_a_request_for_each_frame(home: Path) -> None:
+    def as_loop(dataset: Any) -> None:  # noqa: ANN401
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = uid.UltrasoundMultiFrameImageStorage
+        dataset.NumberOfFrames, dataset.PixelData = 3, 3 * dataset.PixelData
+
+    with Node(home) as node:
+        for times in (1, 2):
+            assert nodes.send(node.port, [nodes.study(1, as_loop)]) == [0]
+            node.until(lambda said, count=3 * times: len(said) == count)  # type: ignore[misc]
+        assert node.terminate() == ExitCode.OK
+    decisions, _ = nodes.recorded(home)
+    assert [one["state"] for one in decisions] == ["RESULT"] * 3
+    assert len(set(nodes.terminal(decisions))) == 3
+    assert len({line["record_id"] for line in node.lines}) == 3
 
 
 @pytest.mark.verifies("SRS-DCM-002")

@@ -54,7 +54,7 @@ def as_ct(dataset: Any) -> None:  # noqa: ANN401
     dataset.file_meta.MediaStorageSOPClassUID = uid.CTImageStorage
 
 
-@pytest.mark.verifies("SRS-DCM-005")
+@pytest.mark.verifies("SRS-DCM-005", "SRS-DCM-008")
 def test_each_image_ends_in_a_record_and_its_objects_are_left_to_be_sent(task: Task) -> None:
     task.put(nodes.study(1))
     task.put(nodes.study(2, as_ct))
@@ -72,7 +72,7 @@ def test_each_image_ends_in_a_record_and_its_objects_are_left_to_be_sent(task: T
     notification = {"text": "1 decided (1 with a lesion), 1 refused, 0 failed", "requested": True}
     assert task.result["__mercure_notification"] == notification
     assert [case["record_id"] for case in task.result["cases"]] == [line["record_id"] for line in lines]
-    text = (task.out / "result.json").read_text(encoding="utf-8")
+    text = (task.out / "result.json").read_text(encoding="utf-8") + json.dumps(lines)
     assert all(value not in text for value in ("P-1", "Phantom", str(nodes.study(1).StudyInstanceUID)))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hashlib
 import io
@@ -43,7 +44,7 @@ def contents(bundle: bytes) -> Files:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def zipped(files: list[tuple[str, bytes]], **of_info: Any) -> bytes:
+def zipped(files: list[tuple[str, bytes]], **of_info: Any) -> bytes:  # noqa: ANN401 - fields of a ZIP entry
     """An archive in another form than the accepted one."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -56,7 +57,7 @@ def zipped(files: list[tuple[str, bytes]], **of_info: Any) -> bytes:
     return out.getvalue()
 
 
-def in_form(**of_info: Any) -> Callable[[bytes], bytes]:
+def in_form(**of_info: Any) -> Callable[[bytes], bytes]:  # noqa: ANN401 - as above
     return lambda bundle: zipped(sorted(contents(bundle).items()), **of_info)
 
 
@@ -320,9 +321,7 @@ def test_without_results_there_is_nothing_to_bundle(tree: Tree) -> None:
     assert caught.value.code == "E-EVIDENCE-RESULTS"
 
 
-def parse(*words: str) -> Any:
-    import argparse
-
+def parse(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     bundling.arguments(parser)
     return parser.parse_args(words)

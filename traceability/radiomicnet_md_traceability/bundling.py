@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``evidence build`` writes a signed bundle or nothing; ``evidence verify`` ends with 0 only for one that holds; ``sbom``.
+"""``evidence build`` writes a signed bundle or nothing; ``evidence verify`` ends with 0 only for one that holds.
 
 The bundle stands in :mod:`evidence`, its verification in :mod:`verify`, the bill of materials in :mod:`sbom`; here are
 arguments, files, printing and the exit code.
@@ -20,13 +20,20 @@ from radiomicnet_md_traceability import command, evidence, graph, sbom, verify
 def arguments(parser: argparse.ArgumentParser, parents: Sequence[argparse.ArgumentParser] = ()) -> None:
     """Give ``evidence`` its verbs; what is parsed goes to :func:`run`."""
     verbs = parser.add_subparsers(dest="evidence_verb", required=True, metavar="VERB", parser_class=type(parser))
-    building = verbs.add_parser("build", parents=parents, help="the signed bundle of all evidence")
+    building = verbs.add_parser(
+        "build",
+        parents=parents,
+        conflict_handler="resolve",  # no release is opened here, and --release has its other meaning
+        help="the signed bundle of all evidence",
+    )
     building.add_argument("--out", type=Path, metavar="FILE", required=True, help="the bundle, a ZIP file")
     building.add_argument(
         "--key", type=Path, metavar="FILE", required=True, help="the encrypted key that signs; made where there is none"
     )
     building.add_argument("--passphrase-file", type=Path, metavar="FILE", required=True, help="holds its passphrase")
-    building.add_argument("--release", action="store_true", help="refuse while a gap or a finding remains")
+    building.add_argument(
+        "--release", dest="for_release", action="store_true", help="refuse while a gap or a finding remains"
+    )
     verifying = verbs.add_parser("verify", parents=parents, help="whether a bundle is whole, signed and consistent")
     verifying.add_argument("bundle", type=Path, metavar="BUNDLE")
     verifying.add_argument("--key", type=Path, metavar="PEM", required=True, help="the public key that you trust")
@@ -35,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser, parents: Sequence[argparse.Argume
 def run(args: argparse.Namespace) -> int:
     """Do what the parsed arguments say; the exit code."""
     if args.evidence_verb == "build":
-        return build(args.out, args.key, args.passphrase_file, release=args.release)
+        return build(args.out, args.key, args.passphrase_file, release=args.for_release)
     return check(args.bundle, args.key)
 
 

@@ -33,6 +33,7 @@ from radiomicnet_md_traceability import (
     matrix,
     results,
     rules,
+    rules_items,
     rules_risk,
     sbom,
     status,
@@ -45,8 +46,8 @@ _VERIFY = """\
 
     python3 verify.py BUNDLE.zip public.pem
 
-`verify.py` needs Python and nothing else. Take it, and the key, from somewhere else than this bundle. The signature alone,
-with stock `openssl`, over the bytes `DSSEv1 <length> <type> <length> <MANIFEST.json>`:
+`verify.py` needs Python and nothing else. Take it, and the key, from somewhere else than this bundle. The signature
+alone, with stock `openssl`, over the bytes `DSSEv1 <length> <type> <length> <MANIFEST.json>`:
 
     python3 - <<'END'
     import base64, json
@@ -152,7 +153,7 @@ def _copied(root: Path) -> dict[str, bytes]:
         "09_version/version_history.md": "CHANGELOG.md",
         "13_performance/results.md": "docs/reference/results.md",
         "14_part11/part-11.md": "docs/reference/part-11.md",
-        "16_labelling/ifu.md": rules.items.INSTRUCTIONS,
+        "16_labelling/ifu.md": rules_items.INSTRUCTIONS,
     }
     places |= {f"04_architecture/{file.name}": str(file.relative_to(root)) for file in (root / "docs/adr").glob("*.md")}
     for folder in (root / "radiomicnet_md" / "releases").glob("*"):
@@ -164,9 +165,9 @@ def _copied(root: Path) -> dict[str, bytes]:
         place: (root / name).read_bytes() if (root / name).is_file() else _EMPTY.format(name).encode("utf-8")
         for place, name in places.items()
     }
-    for folder in ("04_architecture", "12_ai"):
-        if not any(place.startswith(folder) for place in found):
-            found[f"{folder}/README.md"] = _EMPTY.format("no such file in this checkout").encode("utf-8")
+    for place in ("04_architecture", "12_ai"):
+        if not any(name.startswith(place) for name in found):
+            found[f"{place}/README.md"] = _EMPTY.format("no such file in this checkout").encode("utf-8")
     junit = root / ".results" / "latest.xml"
     if junit.is_file():  # the same outcomes in the form of others, without the computer's name
         found["07_vv/junit.xml"] = re.sub(rb' hostname="[^"]*"', b"", junit.read_bytes())
@@ -204,11 +205,13 @@ def _index(graph: Graph, files: dict[str, bytes], counted: dict[str, int], findi
     started = "" if graph.results is None else graph.results.started
     said = ", ".join(f"{number} {word}" for word, number in counted.items())
     parts = [
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Evidence</title>\n'
-        "<style>body{font:15px sans-serif;max-width:60em;margin:2em auto}strong{color:#a00}</style>\n"
-        "<h1>Evidence bundle</h1>\n<p><strong>Demonstration on public data; not clinical evidence; "
-        f"{verify.STAMP}.</strong></p>\n<p>Tests started {started}. Requirements: {html.escape(said)}. Findings of the "
-        f'gate: {findings}. <a href="GAPS.md">Gaps</a>: {missing}. <a href="VERIFY.md">How to verify</a>.</p>\n'
+        (
+            '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Evidence</title>\n'
+            "<style>body{font:15px sans-serif;max-width:60em;margin:2em auto}strong{color:#a00}</style>\n"
+            "<h1>Evidence bundle</h1>\n<p><strong>Demonstration on public data; not clinical evidence; "
+            f"{verify.STAMP}.</strong></p>\n<p>Tests started {started}. Requirements: {html.escape(said)}. Findings of "
+            f'the gate: {findings}. <a href="GAPS.md">Gaps</a>: {missing}. <a href="VERIFY.md">How to verify</a>.</p>\n'
+        )
     ]
     for folder in verify.FOLDERS[1:]:
         links = (f'<li><a href="../{name}">{name}</a></li>' for name in sorted(files) if name.startswith(f"{folder}/"))

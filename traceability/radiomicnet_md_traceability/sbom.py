@@ -147,7 +147,7 @@ def _licence(name: str) -> str:
         known = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return ""
-    text = known.get("License-Expression") or known.get("License") or ""
+    text = str(known["License-Expression"] or known["License"] or "")
     return text.splitlines()[0][:80] if text else ""
 
 

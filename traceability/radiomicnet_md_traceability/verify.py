@@ -21,6 +21,7 @@ import re
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 MANIFEST, ENVELOPE = "00_index/MANIFEST.json", "00_index/MANIFEST.dsse.json"
 FORMAT = "radiomicnet-md-evidence/1"
@@ -101,17 +102,18 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def _parsed(files: dict[str, bytes], name: str, missing: str, form: str) -> dict:
+def _parsed(files: dict[str, bytes], name: str, missing: str, form: str) -> dict[str, Any]:
     _demand(name in files, missing, f"{name} is missing")
     try:
         value = json.loads(files[name])
     except ValueError as error:
         raise Refused(form, f"{name} is no JSON") from error
-    _demand(isinstance(value, dict) and canonical(value) == files[name], form, f"{name} is not in canonical form")
+    if not isinstance(value, dict) or canonical(value) != files[name]:
+        raise Refused(form, f"{name} is not in canonical form")
     return value
 
 
-def _manifest(files: dict[str, bytes], key: bytes) -> dict:
+def _manifest(files: dict[str, bytes], key: bytes) -> dict[str, Any]:
     envelope = _parsed(files, ENVELOPE, "V20", "V21")
     form = envelope.keys() == {"payload", "payloadType", "signatures"} and isinstance(envelope["signatures"], list)
     _demand(form, "V22", "the envelope has other fields")
@@ -137,10 +139,10 @@ def _decoded(text: object) -> bytes:
     return value
 
 
-def _listed(files: dict[str, bytes], manifest: dict) -> None:
+def _listed(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
     rows = manifest.get("files")
-    form = isinstance(rows, list) and all(isinstance(row, dict) and row.keys() == _FIELDS for row in rows)
-    _demand(form, "V31", "the list of files has another form")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() == _FIELDS for row in rows):
+        raise Refused("V31", "the list of files has another form")
     names = [row["path"] for row in rows]
     _demand(names == sorted(set(names)), "V32", "the list of files is not sorted, or names one twice")
     beside = {MANIFEST, ENVELOPE}
@@ -156,7 +158,7 @@ def _listed(files: dict[str, bytes], manifest: dict) -> None:
 
 
 # ------------------------------------------------------------------------------------------------- the content
-def _judged(files: dict[str, bytes], manifest: dict) -> dict[str, object]:
+def _judged(files: dict[str, bytes], manifest: dict[str, Any]) -> dict[str, object]:
     for folder in FOLDERS:
         _demand(any(name.startswith(f"{folder}/") for name in files), "V40", f"folder {folder} is missing")
     for name in ("00_index/INDEX.html", "00_index/GAPS.md"):
@@ -180,14 +182,14 @@ def _judged(files: dict[str, bytes], manifest: dict) -> dict[str, object]:
             "findings": len(gate["findings"]), "gaps": len(gaps), "release": released, "files": len(files)}  # fmt: skip
 
 
-def _json(files: dict[str, bytes], name: str) -> object:
+def _json(files: dict[str, bytes], name: str) -> Any:  # noqa: ANN401 - what JSON may be
     try:
         return json.loads(files[name])
     except (KeyError, ValueError) as error:
         raise Refused("V42", f"{name} is missing or cannot be read") from error
 
 
-def _results(files: dict[str, bytes]) -> tuple[dict, list[dict]]:
+def _results(files: dict[str, bytes]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     name = "07_vv/results.jsonl"
     try:
         head, *rows = (json.loads(line) for line in files[name].decode("utf-8").splitlines())
@@ -208,7 +210,7 @@ def _results(files: dict[str, bytes]) -> tuple[dict, list[dict]]:
     return head, rows
 
 
-def _statuses(rows: list[dict], matrix: object) -> None:
+def _statuses(rows: list[dict[str, Any]], matrix: list[dict[str, Any]]) -> None:
     """A requirement is PASS only where one of its tests passed and none failed."""
     seen: dict[str, set[str]] = {}
     for row in rows:
@@ -227,7 +229,7 @@ def meets(value: object, criterion: str) -> bool:
     found = re.fullmatch(r"(<=|>=|==|<|>) (-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)", criterion)
     if found is None or isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
-    return _COMPARE[found[1]](value, float(found[2]))
+    return bool(_COMPARE[found[1]](value, float(found[2])))
 
 
 # ------------------------------------------------------------------------------------------- Ed25519 (RFC 8032)
@@ -294,7 +296,9 @@ def _same(p: tuple[int, ...], q: tuple[int, ...]) -> bool:
 
 
 _ZERO = (0, 1, 1, 0)
-_BASE = _point((4 * pow(5, -1, _P) % _P).to_bytes(32, "little"))
+_Y = 4 * pow(5, -1, _P) % _P
+_X = 15112221349535400772501151409588531511454012693041857206046113283949847762202
+_BASE = (_X, _Y, 1, _X * _Y % _P)
 
 
 def main(arguments: list[str]) -> int:
