@@ -65,7 +65,8 @@ class KnowingEngine:
 
 
 def _whole(decision: Decision, mask: NDArray[np.uint8]) -> Decision:
-    return replace(decision, mask=mask)
+    lesion = {"pixels": int(mask.sum()), "levels_sha256": "4" * 64, "values": {"firstorder_Mean": 1.5}}
+    return replace(decision, mask=mask, lesions=(lesion,) * len(decision.chosen))
 
 
 @pytest.fixture
