@@ -150,7 +150,8 @@ def _pictures(reader: Reader, chromium: Path, folder: Path) -> None:
     (study,) = httpx.get(f"{reader.url}/studies", timeout=30).json()
     series = [httpx.get(f"{reader.url}/series/{one}", timeout=30).json() for one in
               httpx.get(f"{reader.url}/studies/{study}", timeout=30).json()["Series"]]  # fmt: skip
-    capture = next(one for one in series if one["MainDicomTags"]["Modality"] in {"OT", "SC"})
+    # The map of contributions is of modality OT too, and has no preview.
+    capture = next(one for one in series if "picture" in one["MainDicomTags"].get("SeriesDescription", ""))
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
