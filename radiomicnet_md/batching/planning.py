@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def plan(source: Path, out: Path, form: str | None, release: str, *, resume: boo
     Raises :class:`UsageError` ``E-BATCH-MANIFEST``, ``E-BATCH-EMPTY``, ``E-BATCH-FOLDER``, ``E-BATCH-OTHER``, and
     :class:`ConfigurationError` where the folder cannot be written.
     """
-    rows = tuple(_named(_manifest(source) if source.suffix.lower() == ".csv" else _folder(source)))
+    rows = tuple(_named(_manifest(source) if source.suffix.lower() == ".csv" else _folder(source, out)))
     if not rows:
         raise UsageError("E-BATCH-EMPTY", "There is no image to decide.", remedy="Name a folder of images or a CSV.")
     listed = canonical.dumps([[row.item.shown, row.name] for row in rows])
@@ -113,9 +114,23 @@ def _unknown() -> ConfigurationError:
     )
 
 
-def _folder(source: Path) -> Iterator[tuple[io.Input, str]]:
-    for item in expanded([source]):
-        yield item, item.name
+def _folder(source: Path, out: Path) -> Iterator[tuple[io.Input, str]]:
+    """Every image in the folder and below it, the batch's own files apart.
+
+    Each file is listed by itself, for a batch is of many patients.
+    """
+    found: list[Path] = []
+    for folder, below, _ in os.walk(source):
+        inside = [name for name in sorted(below) if not name.startswith(".")]
+        below[:] = [name for name in inside if Path(folder, name).resolve() != out.resolve()]
+        try:
+            found += io.find_inputs(Path(folder))
+        except io.UnreadableError as problem:
+            if problem.code != "E-INPUT-NO-IMAGES":
+                raise
+    for path in dict.fromkeys(found):
+        for item in expanded([path]):
+            yield item, item.name
 
 
 def _manifest(source: Path) -> Iterator[tuple[io.Input, str]]:

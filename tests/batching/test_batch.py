@@ -27,6 +27,7 @@ from radiomicnet_md.batching import planning, running
 from radiomicnet_md.errors import ExitCode, UsageError
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
+from tests.io import samples
 
 RELEASE = "0" * 64
 
@@ -188,6 +189,24 @@ def test_two_of_one_name_get_a_folder_each(home: homes.Home, tmp_path: Path) -> 
     folders = {Path(one.line["outputs"][0]).parent.name for one in found}
     assert len(folders) == 2
     assert all(name.startswith("scan-") for name in folders)
+
+
+@pytest.mark.verifies("SRS-BAT-002")
+def test_a_folder_of_many_patients_is_found_with_what_lies_below_it(tmp_path: Path) -> None:
+    for number, folder in enumerate((".", "ward", "ward/two", ".hidden")):
+        place = tmp_path / "in" / folder
+        place.mkdir(parents=True, exist_ok=True)
+        dataset = samples.ultrasound(lambda one, number=number: setattr(one, "PatientID", f"P-{number}"))
+        samples.put(place, dataset, f"scan-{number}.dcm")
+    (tmp_path / "in" / "notes.txt").write_text("no image")
+    (tmp_path / "in" / "without").mkdir()
+    out = tmp_path / "in" / "results"  # an earlier run's pictures in it are no images of this batch
+    desks.write_images(out / "scan-0", "mask.png")
+    made = batching.plan(tmp_path / "in", out, None, RELEASE, resume=False)
+    assert [row.name for row in made.rows] == ["scan-0", "scan-1", "scan-2"]
+    assert all(row.item.problem is None for row in made.rows)
+    with pytest.raises(UsageError, match="no image"):
+        batching.plan(tmp_path / "in" / "without", tmp_path / "other", None, RELEASE, resume=False)
 
 
 @pytest.mark.verifies("SRS-BAT-001", "SRS-BAT-002")
