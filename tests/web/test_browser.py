@@ -205,6 +205,21 @@ def _tab_to(page: Page, selector: str) -> None:
     raise AssertionError(selector)
 
 
+def _paths(cases: Cases) -> list[str]:
+    """Every page that a reviewer reads."""
+    pages = ["/", "/log", "/api", "/passphrase", f"/compare?one={cases.result}&other={cases.again}"]
+    pages += [f"/records/{one}" for one in (cases.result, cases.none, cases.refused)]
+    return [*pages, f"/records/{cases.result}/print"]
+
+
+def _open_wholly(page: Page, path: str) -> None:
+    """A page with all that it can unfold."""
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    for each in page.locator("details").all():
+        each.evaluate("(one) => { one.open = true; }")
+
+
 @pytest.mark.verifies("SRS-PAG-005")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 640])
@@ -217,13 +232,8 @@ def test_every_page_has_contrast_names_and_order(
         page.goto("/sign-in")
         assert page.evaluate(CONTRAST) == []
         sign_in(page, "quin")
-        pages = ["/", "/log", "/api", "/passphrase", f"/compare?one={cases.result}&other={cases.again}"]
-        pages += [f"/records/{one}" for one in (cases.result, cases.none, cases.refused)]
-        for path in (*pages, f"/records/{cases.result}/print"):
-            page.goto(path)
-            page.wait_for_load_state("networkidle")
-            for each in page.locator("details").all():
-                each.evaluate("(one) => { one.open = true; }")
+        for path in _paths(cases):
+            _open_wholly(page, path)
             assert page.evaluate(CONTRAST) == [], path
             assert page.evaluate(STRUCTURE) == [], path
         if dark and width == 1440:
@@ -250,18 +260,11 @@ def test_axe_finds_nothing_against_wcag(
         page.goto("/sign-in")
         assert found(page) == []
         sign_in(page)
-        pages = ["/", "/log", "/api", "/passphrase", f"/compare?one={cases.result}&other={cases.again}"]
-        pages += [f"/records/{one}" for one in (cases.result, cases.none, cases.refused)]
-        for path in (*pages, f"/records/{cases.result}/print"):
-            page.goto(path)
-            page.wait_for_load_state("networkidle")
-            for each in page.locator("details").all():
-                each.evaluate("(one) => { one.open = true; }")
+        for path in _paths(cases):
+            _open_wholly(page, path)
             assert found(page) == [], path
         sign_in(page, "anna")
-        page.goto("/people")
-        for each in page.locator("details").all():
-            each.evaluate("(one) => { one.open = true; }")
+        _open_wholly(page, "/people")
         assert found(page) == []
 
 
