@@ -281,7 +281,7 @@ def test_two_processes_use_one_token_at_once(token: Token, tmp_path: Path) -> No
     said = [str(site.folder), *places, PIN.decode()]
 
     def writes(start: int) -> int:
-        # SoftHSM reads its token while another process writes it, and may then see none; whoever meets that starts again.
+        # SoftHSM reads its token while another process writes it, and may then see none; who meets that starts again.
         for _ in range(5):
             done = subprocess.run(
                 [sys.executable, "-c", WRITER, *said, str(start)], stderr=subprocess.PIPE, check=False
