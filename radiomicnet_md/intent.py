@@ -11,6 +11,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -96,6 +97,11 @@ def interrupted(record_id: str, data: bytes, maker: Maker) -> dict[str, Any]:
 def is_interruption(predicate: Mapping[str, Any]) -> bool:
     """Whether a decision's predicate is one that :func:`interrupted` made."""
     return (predicate.get("reason") or {}).get("code") == INTERRUPTED
+
+
+def derived_id(of: bytes) -> str:
+    """The id of a request that follows from what it is about: the same for the same bytes."""
+    return statement.record_id(hashlib.sha256(of).digest()[:16])
 
 
 def new_id() -> str:

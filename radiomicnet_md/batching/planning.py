@@ -16,6 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,9 @@ from radiomicnet_md import io
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import expanded
 from radiomicnet_md.errors import ConfigurationError, UsageError
-from radiomicnet_md.intent import new_id
+from radiomicnet_md.intent import derived_id, new_id
 from radiomicnet_md.io.files import place
 from radiomicnet_md_audit import canonical
-from radiomicnet_md_audit.statement import record_id
 
 NOTE, LINES = "batch.json", "batch.jsonl"
 MOST_ROWS = 1_000_000
@@ -60,7 +60,7 @@ class Plan:
     def request(self, row: Row) -> str:
         """The request of a row: the same for the same bytes, release and form, whenever and wherever it is asked."""
         said = (self.id, str(row.number), row.item.sha256() or "", self.release, self.form or "")
-        return record_id(hashlib.sha256("\n".join(said).encode()).digest()[:16])
+        return derived_id("\n".join(said).encode())
 
 
 def plan(source: Path, out: Path, form: str | None, release: str, *, resume: bool) -> Plan:
@@ -141,7 +141,7 @@ def _manifest(source: Path) -> Iterator[tuple[io.Input, str]]:
             columns = reader.fieldnames or []
             if "input" not in columns or set(columns) - set(COLUMNS) or len(set(columns)) != len(columns):
                 raise _wrong(f"its columns are {', '.join(map(str, columns)) or 'none'}; they may be input and name")
-            said = [(number, row) for number, row in enumerate(reader, 1) if number <= MOST_ROWS + 1]
+            said = list(enumerate(islice(reader, MOST_ROWS + 1), 1))
     except FileNotFoundError:
         raise _wrong("it is not there") from None
     except UnicodeDecodeError:
@@ -167,8 +167,9 @@ def _check(folder: Path, said: list[tuple[int, dict[str, Any]]]) -> None:
     absent = [number for number, row in said if not (folder / row["input"]).exists()]
     if absent:
         raise _wrong(f"the file is missing {_rows(absent)}")
-    times = Counter((folder / row["input"]).resolve() for _, row in said)
-    twice = [number for number, row in said if times[(folder / row["input"]).resolve()] > 1]
+    files = [(folder / row["input"]).resolve() for _, row in said]
+    times = Counter(files)
+    twice = [number for (number, _), file in zip(said, files, strict=True) if times[file] > 1]
     if twice:
         raise _wrong(f"a file is named more than once {_rows(twice)}")
     names = Counter(row["name"] for _, row in said if row.get("name"))

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,26 +40,27 @@ _NAMES = ("record_id", "log_index", "input_sha256", "mask_sha256", "contribution
 class Told:
     """The answer of one row."""
 
-    row: int
     line: dict[str, Any]  # of the interface contract, with the row's number
     exit_code: ExitCode
-    flags: tuple[str, ...]
     regions: int | None
+
+    @property
+    def row(self) -> int:
+        """Its number."""
+        return int(self.line["row"])
 
     @classmethod
     def of(cls, row: Row, answer: Answer) -> Told:
         """The answer as it is written down."""
         line = {**answer.line(), "outputs": list(answer.outputs), "flags": list(answer.flags)}
-        return cls(row.number, {"row": row.number, **line}, answer.exit_code, answer.flags, answer.regions)
+        return cls({"row": row.number, **line}, answer.exit_code, answer.regions)
 
     @classmethod
     def stopped(cls, row: Row, problem: Problem) -> Told:
         """What to say of a row that ended without an answer: its record could not be written, or says otherwise."""
         reason = {"code": problem.code, "text": str(problem), "remedy": problem.remedy}
         line = {"row": row.number, "status": "error", "input": row.item.shown, "reason": reason}
-        return cls(
-            row.number, {**dict.fromkeys(_NAMES), **line, "outputs": [], "flags": []}, problem.exit_code, (), None
-        )
+        return cls({**dict.fromkeys(_NAMES), **line, "outputs": [], "flags": []}, problem.exit_code, None)
 
 
 @dataclass
@@ -103,10 +104,10 @@ def _before(plan: Plan) -> Iterator[tuple[int, Told]]:
         try:
             said = json.loads(text)
             code, regions = ExitCode(said.pop("exit_code")), said.pop("regions")
-            told = Told(int(said["row"]), said, code, tuple(said["flags"]), regions)
+            told = Told({**said, "flags": list(said["flags"])}, code, regions)
+            found[told.row] = told
         except (ValueError, KeyError, TypeError):
             continue  # a line that a crash cut short: its row is asked for again
-        found[told.row] = told
     for number, told in sorted(found.items()):
         whole = told.line["status"] != "error" and all(Path(name).exists() for name in told.line["outputs"])
         if whole and number <= len(plan.rows):
@@ -117,8 +118,8 @@ class _Dealer:
     """Gives rows to processes, and begins new processes where some have died."""
 
     def __init__(self, plan: Plan, settings: Settings, passphrase: bytes, jobs: int) -> None:
-        self._plan, self._jobs = plan, jobs
-        self._given = (settings, passphrase, plan)
+        self._jobs = jobs
+        self._given = (settings, passphrase, replace(plan, rows=()))  # a process is told each row when it is its turn
         self._attempts: dict[int, int] = {}
 
     def deal(self, rows: Sequence[Row], stop: threading.Event) -> Iterator[Told]:

@@ -6,23 +6,21 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.commands.segment import FORMATS
+from radiomicnet_md.commands.stopping import asked_to_stop
 from radiomicnet_md.errors import ExitCode, Problem
 
 if TYPE_CHECKING:
     from radiomicnet_md.batching import Told
 
 SUMMARY = "cases.csv"
+_STOPPING = "stopping when the cases at hand are decided; go on later with --resume"
 _EXAMPLE = """\
 examples:
   radiomicnet-md batch images --out results --jobs 4
@@ -75,7 +73,7 @@ def run(call: Call) -> int:
         call.console.note(f"stamped: {', '.join(stamps)}")
     plan = batching.plan(Path(given.source), Path(given.out), given.format, release, resume=given.resume)
     answers: list[Told] = []
-    with _stopping(call) as stop:
+    with asked_to_stop(lambda: call.console.note(_STOPPING)) as (stop, _):
         told = batching.run(plan, settings, passphrase, given.jobs, stop)
         for one in call.console.progress(told, "deciding", len(plan.rows)):
             answers.append(one)
@@ -88,24 +86,6 @@ def run(call: Call) -> int:
         if code in failed:
             return code
     return ExitCode.SOME_FAILED if failed else ExitCode.OK
-
-
-@contextmanager
-def _stopping(call: Call) -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM let the cases at hand end."""
-    asked = threading.Event()
-
-    def ask(*_: object) -> None:
-        if not asked.is_set():
-            call.console.note("stopping when the cases at hand are decided; go on later with --resume")
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _text(one: Told) -> str:
@@ -137,6 +117,6 @@ def _cell(one: Told, column: str) -> Any:  # noqa: ANN401 -- a number or a text
     if column == "code":
         return (one.line["reason"] or {}).get("code", "")
     if column == "flags":
-        return "; ".join(one.flags)
+        return "; ".join(one.line["flags"])
     value = one.regions if column == "regions" else one.line[column]
     return "" if value is None else value

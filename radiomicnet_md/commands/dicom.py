@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from radiomicnet_md.commands import deidentify
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.commands.segment import text as answer_text
+from radiomicnet_md.commands.stopping import asked_to_stop
 from radiomicnet_md.errors import ExitCode
 
 _QUERY = {"study": "StudyInstanceUID", "accession": "AccessionNumber", "patient-id": "PatientID"}
@@ -99,7 +97,7 @@ def _listen(call: Call) -> int:
         lambda answer: console.emit(answer.line(), answer_text(answer)),
         lambda sent: console.emit(sent.line(), _sent_text(sent.line())),
     )
-    with _asked_to_stop() as (stop, asked):
+    with asked_to_stop() as (stop, asked):
         code = listen(call.settings(), place, Task(given.out, given.to, given.study_timeout), ears, stop)
     return ExitCode.INTERRUPTED if signal.SIGINT in asked else code
 
@@ -145,23 +143,6 @@ def _sent_text(line: dict[str, object]) -> str:
     why = "" if line["why"] is None else f": {line['why']}"
     of = "" if line["of"] is None else f", objects of record {line['of']}"
     return f"{line['status']:<9} to {line['destination']}{why}{of}"
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[tuple[threading.Event, list[int]]]:
-    """An event that SIGTERM and Ctrl-C set, and which of them did."""
-    stop, asked = threading.Event(), list[int]()
-
-    def ask(number: int, _: object) -> None:
-        asked.append(number)
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop, asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _ae_title(text: str) -> str:

@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Self
 
 from radiomicnet_md.errors import BusyError, ConfigurationError
+from radiomicnet_md.intent import derived_id
 from radiomicnet_md.private import write_private
 from radiomicnet_md_audit.disk import sync_folder
-from radiomicnet_md_audit.statement import RECORD_ID, record_id
+from radiomicnet_md_audit.statement import RECORD_ID
 
 MOST_WAITING = 10_000
 MOST_ATTEMPTS = 5
@@ -57,9 +58,7 @@ class Entry:
 
 def request_id(manifest_sha256: str, body: bytes) -> str:
     """The request of a data set (encoded, without group 0002) to a release."""
-    digest = hashlib.sha256(f"radiomicnet-md inbox\n{manifest_sha256}\n".encode())
-    digest.update(hashlib.sha256(body).digest())
-    return record_id(digest.digest()[:16])
+    return derived_id(f"radiomicnet-md inbox\n{manifest_sha256}\n".encode() + hashlib.sha256(body).digest())
 
 
 class Inbox:

@@ -15,7 +15,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,8 +40,8 @@ from radiomicnet_md.errors import (
     NotQualifiedError,
     Problem,
 )
+from radiomicnet_md.intent import derived_id
 from radiomicnet_md.opening import open_desk
-from radiomicnet_md_audit.statement import record_id
 
 if TYPE_CHECKING:
     from radiomicnet_md.config import Settings
@@ -150,8 +149,7 @@ class _Node:
         path = self.inbox.path(entry)
         reader, held = io.Reader(), False
         for item in expanded([path]):  # a loop is decided frame by frame
-            frame = "" if item.frame is None else f"/frame-{item.frame.number:04d}"
-            target = Target(self.task.out, entry.request_id + frame)
+            target = Target(self.task.out, entry.request_id + item.frame_folder)
             try:
                 answer = standing.answer_request(item, self.desk, target, _request(entry, item), reader)
             except DivergedError:
@@ -191,4 +189,4 @@ def _request(entry: Entry, item: io.Input) -> str:
     """The instance's request; of a loop one for each frame, the same however often it is asked."""
     if item.frame is None:
         return entry.request_id
-    return record_id(hashlib.sha256(f"{entry.request_id} {item.frame.number}".encode()).digest()[:16])
+    return derived_id(f"{entry.request_id} {item.frame.number}".encode())

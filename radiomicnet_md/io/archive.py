@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from radiomicnet_md.io.source import MAX_FILE_BYTES, GrowingError, Stamp, UnreadableError, stamp_of, too_large
+from radiomicnet_md.io.source import MAX_FILE_BYTES, GrowingError, Stamp, UnreadableError, empty, stamp_of, too_large
 
 MAX_MEMBERS = 5000
 MAX_TOTAL_BYTES = 2**32
@@ -54,9 +54,7 @@ def load(path: Path, member: str, stamp: Stamp | None = None) -> bytes:
             if len(data) < item.file_size or stream.read(1):
                 raise _damaged("A member of the ZIP file has another size than its directory says.")
     if not data:
-        raise UnreadableError(
-            "E-INPUT-EMPTY", "The input file has no bytes.", remedy="Export the image again from its source."
-        )
+        raise empty()
     return data
 
 

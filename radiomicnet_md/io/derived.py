@@ -26,6 +26,7 @@ import numpy as np
 
 from radiomicnet_md.errors import ConfigurationError, InputError
 from radiomicnet_md.io.coded import SCHEME
+from radiomicnet_md.io.elements import floats
 from radiomicnet_md.io.files import write_bytes
 from radiomicnet_md.io.identifiers import derive_uid
 from radiomicnet_md.io.silence import quiet
@@ -98,7 +99,7 @@ class Parents:
         if "FrameOfReferenceUID" not in self.source:
             invented = derive_uid(str(self.source.SOPInstanceUID), "frame of reference")
             return Place(invented, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), self.spacing_mm, stated=False)
-        first, turn, steps = (_floats(self.source, keyword) for keyword in _PLACE[1:])
+        first, turn, steps = (floats(self.source, keyword) for keyword in _PLACE[1:])
         return Place(
             str(self.source.FrameOfReferenceUID),
             (first[0], first[1], first[2]),
@@ -133,7 +134,7 @@ class Parents:
 
         highdicom asks every source with a place for its thickness; a picture may have none, and then none is written.
         """
-        thickness = _floats(self.source, "SliceThickness") or (None,)
+        thickness = floats(self.source, "SliceThickness") or (None,)
         spacing = place.spacing_mm or (1.0, 1.0)
         turn = (*place.along_row, *place.along_column)
         told = {
@@ -247,20 +248,11 @@ def _varied(source: Any, **values: Any) -> Any:  # noqa: ANN401
 
 def _placed(source: Any) -> bool:  # noqa: ANN401
     """Whether an image says where it lies: frame, position, spacing, and two axes at right angles."""
-    first, turn, steps = (_floats(source, keyword) for keyword in _PLACE[1:])
+    first, turn, steps = (floats(source, keyword) for keyword in _PLACE[1:])
     if not source.get("FrameOfReferenceUID") or (len(first), len(turn), len(steps)) != (3, 6, 2) or min(steps) <= 0:
         return False
     axes = np.reshape(turn, (2, 3))
     return bool(np.isfinite([*first, *steps]).all() and np.allclose(axes @ axes.T, np.eye(2), rtol=0, atol=_SQUARE))
-
-
-def _floats(source: Any, keyword: str) -> tuple[float, ...]:  # noqa: ANN401
-    """The numbers of an element; () where it is absent or holds something else."""
-    try:
-        value = source.get(keyword)
-        return () if value in (None, "") else tuple(map(float, np.ravel(value)))
-    except Exception:  # noqa: BLE001 - pydicom answers a value that is no number with almost any exception
-        return ()
 
 
 def _complete(hd: Any, made: Any, parents: Parents, source: Any) -> None:  # noqa: ANN401
@@ -329,6 +321,11 @@ def _name_source(made: Any, source: Any, frame: int | None) -> None:  # noqa: AN
                 if image and frame is not None:
                     item.ReferencedFrameNumber = frame
             _name_source(item, source, frame)
+
+
+def segment_label(number: int) -> str:
+    """What a segment is called, from 1; report and segmentation name and track a region by it."""
+    return "Breast lesion" if number == 1 else f"Breast lesion, region {number - 1}"
 
 
 def coding_scheme(hd: Any) -> Any:  # noqa: ANN401

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.errors import InputError
 from radiomicnet_md.image import Image
+from radiomicnet_md.io.elements import floats
 from radiomicnet_md.io.source import Reading, broken, load
 
 Vector = tuple[float, ...]
@@ -303,11 +304,11 @@ def _numbers(text: str) -> Vector:
 def _dicom(dataset: Any, image: Image) -> Header:  # noqa: ANN401 - pydicom.Dataset, which only io.dicom names
     """A picture; or one slice in space, where the file says position, orientation and thickness of it."""
     rows, columns = image.pixels.shape[1:3]
-    slope, shift = (_floats(dataset, name) for name in ("RescaleSlope", "RescaleIntercept"))
+    slope, shift = (floats(dataset, name) for name in ("RescaleSlope", "RescaleIntercept"))
     plain = Header((rows, columns), image.spacing_mm, rescale=_rescale(*(slope or (1.0,)), *(shift or (0.0,))))
-    place = _floats(dataset, "ImagePositionPatient")
-    turn = _floats(dataset, "ImageOrientationPatient")
-    thick = _floats(dataset, "SpacingBetweenSlices") or _floats(dataset, "SliceThickness")
+    place = floats(dataset, "ImagePositionPatient")
+    turn = floats(dataset, "ImageOrientationPatient")
+    thick = floats(dataset, "SpacingBetweenSlices") or floats(dataset, "SliceThickness")
     if (len(place), len(turn), len(thick)) != (3, 6, 1) or image.spacing_mm is None or thick[0] <= 0:
         return plain
     along_rows, along_columns = _unit(turn[:3]), _unit(turn[3:])
@@ -316,12 +317,3 @@ def _dicom(dataset: Any, image: Image) -> Header:  # noqa: ANN401 - pydicom.Data
     return replace(
         plain, shape=(1, rows, columns), spacing_mm=(*thick, *image.spacing_mm), origin_mm=place, directions=axes
     )
-
-
-def _floats(dataset: Any, keyword: str) -> Vector:  # noqa: ANN401
-    """The numbers of an element; () where it is absent or holds something else."""
-    try:
-        value = dataset.get(keyword)
-        return () if value in (None, "") else tuple(map(float, np.ravel(value)))
-    except Exception:  # noqa: BLE001 - pydicom answers a value that is no number with almost any exception
-        return ()

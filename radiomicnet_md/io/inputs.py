@@ -44,7 +44,12 @@ class Input:
         name = self.path.name if self.member is None else PurePosixPath(self.member).name
         suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
         name = name[: len(name) - len(suffix)].lstrip(".") or "input"
-        return name if self.frame is None else f"{name}/frame-{self.frame.number:04d}"
+        return name + self.frame_folder
+
+    @property
+    def frame_folder(self) -> str:
+        """What a frame adds to the name of its file's folder; nothing for a whole file."""
+        return "" if self.frame is None else f"/frame-{self.frame.number:04d}"
 
     def load(self) -> bytes:
         """The bytes of the whole file.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.decision import LOGIT_BITS, Decision
 from radiomicnet_md.image import Identity
-from radiomicnet_md.io.derived import Parents, write_object
+from radiomicnet_md.io.derived import Parents, segment_label, write_object
 from radiomicnet_md.io.files import write_bytes
 from radiomicnet_md.io.levels import grey
 from radiomicnet_md.io.source import Reading
@@ -62,11 +62,11 @@ def write_segmentation(
 
     def build(hd: Any, parents: Parents) -> Any:  # noqa: ANN401 - highdicom is untyped
         masks = mask.reshape(-1, *mask.shape[-2:])
-        labels = ("Breast lesion", *(f"Breast lesion, region {n}" for n in range(1, len(masks))))
+        numbers = range(1, len(masks) + 1)
         return hd.seg.Segmentation(
             pixel_array=np.ascontiguousarray(np.moveaxis(masks, 0, -1)[None], dtype=np.uint8),
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[_segment(hd, parents, n, label) for n, label in enumerate(labels, start=1)],
+            segment_descriptions=[_segment(hd, parents, n, segment_label(n)) for n in numbers],
             content_label="LESION",
             content_description=parents.record(),
             omit_empty_frames=False,

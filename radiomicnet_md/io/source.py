@@ -94,9 +94,7 @@ def load(path: Path, stamp: Stamp | None = None) -> bytes:
             remedy="Copy the file to a local disk and try again.",
         ) from None
     if not data:
-        raise UnreadableError(
-            "E-INPUT-EMPTY", "The input file has no bytes.", remedy="Export the image again from its source."
-        )
+        raise empty()
     if len(data) > MAX_FILE_BYTES:
         raise too_large(f"The input file is larger than {MAX_FILE_BYTES} bytes.")
     return data
@@ -147,6 +145,13 @@ def check_bounds(frames: int, rows: int, columns: int, samples: int) -> None:
         )
     if math.prod(extents) > MAX_SAMPLES:
         raise too_large(f"The header claims {claim}, more than {MAX_SAMPLES} values in all.")
+
+
+def empty() -> UnreadableError:
+    """Build the failure for a file of no bytes."""
+    return UnreadableError(
+        "E-INPUT-EMPTY", "The input file has no bytes.", remedy="Export the image again from its source."
+    )
 
 
 def broken(what: str) -> UnreadableError:

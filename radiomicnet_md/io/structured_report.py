@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiomicnet_md.io.coded import Code, Finding, Findings, Quantity
-from radiomicnet_md.io.derived import Parents, coding_scheme, write_object
+from radiomicnet_md.io.derived import MANUFACTURER, Parents, coding_scheme, segment_label, write_object
 from radiomicnet_md.io.identifiers import derive_uid
 from radiomicnet_md.io.source import Reading
 
@@ -69,7 +69,7 @@ def _report(hd: Any, parents: Parents, findings: Findings) -> Any:  # noqa: ANN4
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
             uid=derive_uid("device", parents.receipt.keyid),
             name=parents.algorithm,
-            manufacturer_name="RadiomicNet-MD",
+            manufacturer_name=MANUFACTURER,
             model_name=parents.algorithm,
             serial_number=parents.receipt.keyid[:16],
         ),
@@ -121,7 +121,7 @@ def _of_region(sr: Any, parents: Parents, number: int, lesion: Finding) -> Any: 
     from pydicom.sr.codedict import codes
 
     source = parents.source
-    label = "Breast lesion" if number == 1 else f"Breast lesion, region {number - 1}"
+    label = segment_label(number)
     group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(parents.uid(label), f"{parents.receipt.record_id} {number}"),
         referenced_segment=sr.ReferencedSegment(
