@@ -162,6 +162,7 @@ def test_a_line_of_another_form_is_a_finding(line: bytes, seen: Witnessed) -> No
 # -------------------------------------------------------------------------------- rollback, fork, another history
 
 
+@pytest.mark.verifies("SRS-LOG-016", rc=("RC-005",))
 def test_a_log_set_back_with_all_its_files_contradicts_what_was_seen(seen: Witnessed, tmp_path: Path) -> None:
     shutil.copytree(seen.folder, tmp_path / "backup")
     with seen.open() as ledger:

@@ -17,10 +17,10 @@ from tests.traceability.faults import (
     SOUP,
     accepted,
     lobster,
+    mutated,
     passed,
     review,
     vulnerabilities,
-    write_json,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ def test_what_is_in_order_has_no_finding(tree: Tree) -> None:
     accepted(tree)
     lobster(tree, "SRS-ABC-001")
     vulnerabilities(tree)
-    write_json(tree, ".results/mutants.json", {"controls": {"RC-001": {"absent": "killed"}}})
+    mutated(tree)
     passed(tree, actual=[{**BAD_ACTUAL, "value": 1}])
     assert rules.run(graph.build(tree.root)) == ()
 
 
 @pytest.mark.verifies("SRS-TRC-003")
+@pytest.mark.verifies("SRS-TRC-003", rc=("RC-024",))
 def test_a_version_that_is_not_installed_is_reported(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soup, "installed", lambda _: None)
     assert found(tree) == {"T15"}
@@ -113,6 +114,7 @@ def test_without_results_the_structure_alone_is_judged(tree: Tree) -> None:
     assert found(tree) == set()
 
 
+@pytest.mark.verifies("SRS-TRC-001", rc=("RC-024",))
 def test_check_prints_a_json_line_a_finding_and_ends_with_3(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.check(tree.root, json=True) == 0
     tree.outcomes((NODEID, "failed", "assert 0"))

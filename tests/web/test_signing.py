@@ -85,6 +85,7 @@ def test_a_refusal_is_signed_for_its_text(rita: Site) -> None:
 @pytest.mark.parametrize(
     "names", [(), ("image",), ("outline", "record.txt"), ("image", "record.txt"), ("image", "outline")]
 )
+@pytest.mark.verifies("SRS-PAG-010", rc=("RC-031",))
 def test_without_image_outline_and_text_nothing_is_signed(rita: Site, names: tuple[str, ...]) -> None:
     shown = _see(rita, rita.cases.result, names) if names else {}
     answer = _sign(rita, rita.cases.result, _form(shown))
@@ -206,6 +207,7 @@ def test_what_was_changed_after_it_was_seen_is_not_signed(rita: Site) -> None:
     assert _count(rita) == 0
 
 
+@pytest.mark.verifies("SRS-PAG-008", rc=("RC-032",))
 def test_reader_and_administrator_have_no_form_and_no_route(site: Site) -> None:
     site.sign_in("reed")
     text = site.client.get(f"/records/{site.cases.result}").text
