@@ -6,6 +6,8 @@
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
+#   make quantities    what the millimetres are worth, as in docs/reference/quantitation.md; QUANTITIES_FLAGS=--write
+#                 also writes that page
 #   make faults   kills, failing disks, a killed server and jumping clocks at thousands of points of the audit log, as in
 #                 docs/reference/audit-evidence.md; FAULTS_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
@@ -35,6 +37,7 @@ TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
 BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
+QUANTITIES_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
 DICOM_FUZZ_FLAGS ?=
@@ -53,7 +56,7 @@ MUTATION := $(VENV)/mutation
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: bench-gpu dicom-fuzz node bench-node docs clean
+.PHONY: quantities bench-gpu dicom-fuzz node bench-node docs clean
 
 setup: $(STAMP)
 
@@ -78,6 +81,9 @@ check: setup
 
 determinism: setup
 	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)
+
+quantities: setup
+	@$(BIN)/python -m radiomicnet_md_validation.reference_objects $(QUANTITIES_FLAGS)
 
 faults: setup
 	@$(BIN)/python -m tests.audit.faults $(FAULTS_FLAGS)

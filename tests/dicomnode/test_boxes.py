@@ -66,7 +66,6 @@ def test_what_was_begun_before_waits_for_the_others(inbox: Inbox) -> None:
     assert [entry.request_id for entry in inbox.due(0)] == [OTHER, ONE]
 
 
-@pytest.mark.verifies("SRS-DCM-002")
 @pytest.mark.verifies("SRS-DCM-001", rc=("RC-033",))
 def test_what_is_acknowledged_is_on_the_disk_once_and_what_is_not_is_nowhere(
     tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
@@ -85,6 +84,7 @@ def test_what_is_acknowledged_is_on_the_disk_once_and_what_is_not_is_nowhere(
     assert len(inbox) == len(waiting(tmp_path / "inbox")) == 1
 
 
+@pytest.mark.verifies("SRS-DCM-002")
 @pytest.mark.parametrize(
     "make_full",
     [

@@ -173,13 +173,11 @@ FAULTS: dict[str, tuple[str, Callable[[Tree], object]]] = {
     "test at another level": (
         "T06",
         lambda tree: (
-            tree.write("tests/test_part.py", HEAD + GOOD.replace('001")', '001", level="system")')),
-            tree.write(
-                "tests/test_attack.py",
-                HEAD
-                + '@pytest.mark.verifies("SRS-ABC-001", rc=("RC-001",), level="system")\ndef test_breaks(): pass\n',
+            _second_requirement(
+                tree, '\n\n@pytest.mark.verifies("SRS-ABC-002", level="system")\ndef test_two():\n    pass\n'
             ),
-            _settle(tree),
+            tree.outcomes((NODEID, "passed", ""), ("tests/test_part.py::test_two", "passed", "")),
+            command.write_pages(tree.root),
         ),
     ),
     "test failed": ("T07", lambda tree: tree.outcomes((NODEID, "failed", "assert 0"))),
@@ -271,7 +269,7 @@ FAULTS: dict[str, tuple[str, Callable[[Tree], object]]] = {
     "not in the lock": ("T15", lambda tree: _relock(tree, "other==1.0\n")),
     "anomalies reviewed long ago": (
         "T16",
-        lambda tree: _changed_after(tree, SOUP, lambda item: item["anomalies"].update(reviewed="2026-07-01")),
+        lambda tree: _changed_after(tree, SOUP, lambda item: item["anomalies"].update(reviewed="2026-08-01")),
     ),
     "vulnerabilities retrieved long ago": ("T16", lambda tree: vulnerabilities(tree, retrieved="2026-10-01")),
     "vulnerabilities of other packages": ("T16", lambda tree: vulnerabilities(tree, lock_sha256="0" * 64)),

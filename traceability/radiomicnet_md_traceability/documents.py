@@ -87,7 +87,7 @@ def _breaks(graph: Graph) -> Iterator[str]:
         yield "|---|---|---|"
         for mutant in mutants.of(item):
             yield f"| {mutant.way} | `{mutant.how['symbol']}` | {_how(mutant.how)} |"
-        for how in item.values["breaks"]:
+        for how in item.values.get("breaks", ()):
             if "not_applicable" in how:
                 yield f"| {how['way'].replace('_', ' ')} | not applicable | {how['not_applicable']} |"
         yield ""
