@@ -174,6 +174,7 @@ def test_a_log_set_back_with_all_its_files_contradicts_what_was_seen(seen: Witne
     assert codes(report) == {"E-WITNESS-LEADS"}
     text = f"On 2026-09-21T14:13:20Z {NAME} saw 9 entries, and it has 6: the log was set back, or entries were cut off."
     assert [(one.index, one.text) for one in report.findings] == [(6, text)]
+    assert [claim.ok for claim in report.claims].count(False) == 1
     with back.open() as ledger:  # it goes on in another way until it is longer than what was seen
         back.count = 50
         back.append(ledger, 5)

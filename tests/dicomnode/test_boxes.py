@@ -74,13 +74,15 @@ def test_what_is_acknowledged_is_on_the_disk_once_and_what_is_not_is_nowhere(
     kept = [path.read_bytes() for path in (tmp_path / "inbox").iterdir() if path.name in waiting(tmp_path / "inbox")]
     assert kept == [b"one"]
     assert inbox.take(ONE, "1.2", b"one") is False
-    with monkeypatch.context() as patch:
-        patch.setattr(inboxes, "write_private", failing)
-        with pytest.raises(inboxes.NoRoomError):
-            inbox.take(OTHER, "1.2", b"other")
-    monkeypatch.setattr(inboxes, "MOST_WAITING", 1)
-    with pytest.raises(inboxes.NoRoomError):
-        inbox.take(OTHER, "1.2", b"other")
+    for place, name, instead in (
+        (inboxes, "write_private", failing),
+        (inboxes.shutil, "disk_usage", full),
+        (inboxes, "MOST_WAITING", 1),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, instead)
+            with pytest.raises(inboxes.NoRoomError):
+                inbox.take(OTHER, "1.2", b"other")
     assert len(inbox) == len(waiting(tmp_path / "inbox")) == 1
 
 

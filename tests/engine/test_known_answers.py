@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One wrong stage, one wrong score or one changed parameter, and no further case is decided; without an engine to load."""
+"""One wrong stage, one wrong score or one changed parameter, and no further case is decided. No engine is loaded."""
 
 from __future__ import annotations
 

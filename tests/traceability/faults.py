@@ -269,7 +269,7 @@ FAULTS: dict[str, tuple[str, Callable[[Tree], object]]] = {
     "not in the lock": ("T15", lambda tree: _relock(tree, "other==1.0\n")),
     "anomalies reviewed long ago": (
         "T16",
-        lambda tree: _changed_after(tree, SOUP, lambda item: item["anomalies"].update(reviewed="2026-08-01")),
+        lambda tree: _changed_after(tree, SOUP, lambda item: item["anomalies"].update(reviewed="2026-07-01")),
     ),
     "vulnerabilities retrieved long ago": ("T16", lambda tree: vulnerabilities(tree, retrieved="2026-10-01")),
     "vulnerabilities of other packages": ("T16", lambda tree: vulnerabilities(tree, lock_sha256="0" * 64)),

@@ -22,7 +22,6 @@ value      an expression for a constant, over ``it``, its former value
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -142,7 +141,7 @@ def _log(node: _Definition, how: Mapping[str, Any]) -> _Definition:
     wanted, changed = str(how["log"]), 0
 
     class Raises(ast.NodeTransformer):
-        def visit_Raise(self, raised: ast.Raise) -> ast.stmt:  # noqa: N802 - as ast calls it
+        def visit_Raise(self, raised: ast.Raise) -> ast.stmt:
             nonlocal changed
             called = raised.exc.func if isinstance(raised.exc, ast.Call) else raised.exc
             if (ast.unparse(called) if called else "") != wanted:

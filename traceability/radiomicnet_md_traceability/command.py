@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``trace check`` ends with 0 only when nothing was found; ``trace matrix`` shows what hangs on what.
 
-``trace mutate`` breaks the risk controls. The judgement is in :mod:`rules`, :mod:`matrix` and :mod:`mutating`; here are arguments, printing and the exit code.
+``trace mutate`` breaks the risk controls. The judgement is in :mod:`rules`, :mod:`matrix` and :mod:`mutating`; here are
+arguments, printing and the exit code.
 """
 
 from __future__ import annotations
@@ -104,13 +105,13 @@ def mutate(root: Path, only: Sequence[str] = (), *, json: bool = False, write: b
     for fate in mutating.judge(seen, mutating.asked(seen, only)):
         fates.append(fate)
         said = fate.by if fate.fate == mutants.KILLED else f"{fate.by} {fate.reason}".strip()
-        text = json_format.dumps(asdict(fate), sort_keys=True) if json else f"{fate.fate:8} {fate.name}  {said}".rstrip()
-        print(text, flush=True)
+        row = json_format.dumps(asdict(fate), sort_keys=True)
+        print(row if json else f"{fate.fate:8} {fate.name}  {said}".rstrip(), flush=True)
     mutants.write(seen, fates)
     if write:
-        mutating.write_page(seen, fates)
+        mutating.write_page(seen, mutants.fates(root))
     if not json:
-        print(f"\n{mutating.overview(seen, fates)}\n{mutating.summary(fates)}")
+        print(f"\n{mutating.overview(fates)}\n{mutating.summary(fates)}")
     return ExitCode.OK if all(fate.fate == mutants.KILLED for fate in fates) else ExitCode.SOME_FAILED
 
 

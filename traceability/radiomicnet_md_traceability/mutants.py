@@ -49,7 +49,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a mutant: ``killed``, ``survived`` or ``error``; by which test, or why not; in how many seconds."""
+    """What became of a mutant: ``killed``, ``survived`` or ``error``; by which test, or why not; and the seconds."""
 
     name: str
     fate: str
@@ -107,6 +107,12 @@ def read(root: Path) -> dict[str, Any] | None:
             remedy="Remove .results/mutants.json and run: trace mutate",
         ) from error
     return seen
+
+
+def fates(root: Path) -> tuple[Fate, ...]:
+    """The fates in the file, in its order; none where there is no file."""
+    seen = read(root) or {"controls": {}}
+    return tuple(Fate(**fate) for control in seen["controls"].values() for fate in control["mutants"])
 
 
 def faults(graph: Graph, control: Item, seen: Mapping[str, Any]) -> Iterator[str]:

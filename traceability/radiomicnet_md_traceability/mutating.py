@@ -94,11 +94,15 @@ def _started(root: Path, folder: Path, files: Sequence[str], log: int) -> subpro
     words = ["-q", "-p", "no:cacheprovider", "-p", "radiomicnet_md_traceability.mutating_plugin"]
     words += ["--capture=sys", "--continue-on-collection-errors", f"--mutants={folder}", *files]
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    own |= {"HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"), "PYTEST_DEBUG_TEMPROOT": str(folder)}
+    own |= {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+        "PYTEST_DEBUG_TEMPROOT": str(folder),
+    }
     return subprocess.Popen([sys.executable, "-m", "pytest", *words], cwd=root, env=own, stdout=log, stderr=log)  # noqa: S603
 
 
-def overview(graph: Graph, fates: Sequence[Fate]) -> str:
+def overview(fates: Sequence[Fate]) -> str:
     """A line a control and a column a way: how many of its mutants were killed, ``-`` where the way cannot exist."""
     lines = [f"{'':8}{''.join(f'{way:>22}' for way in mutants.WAYS)}"]
     for control in dict.fromkeys(fate.name.partition(":")[0] for fate in fates):
@@ -126,16 +130,27 @@ def table(graph: Graph, fates: Sequence[Fate]) -> str:
 
 def summary(fates: Sequence[Fate]) -> str:
     """One line."""
-    counts = {word: sum(fate.fate == word for fate in fates) for word in (mutants.KILLED, mutants.SURVIVED, mutants.ERROR)}
     controls = len({fate.name.partition(":")[0] for fate in fates})
-    said = ", ".join(f"{number} {word}" for word, number in counts.items())
+    words = (mutants.KILLED, mutants.SURVIVED, mutants.ERROR)
+    said = ", ".join(f"{sum(fate.fate == word for fate in fates)} {word}" for word in words)
     return f"trace mutate: {controls} controls, {len(fates)} mutants: {said}"
 
 
 def write_page(graph: Graph, fates: Sequence[Fate]) -> None:
-    """Put the table into ``docs/reference/risk-controls.md``, between its two marks, and touch nothing else of it."""
+    """Put the table into ``docs/reference/risk-controls.md``, between its two marks, and touch nothing else of it.
+
+    Raises:
+        ConfigurationError: the page has not exactly one such place (``E-TRACE-PAGE``).
+    """
     file = graph.root / PAGE
-    before, _, rest = file.read_text(encoding="utf-8").partition(_PAGE_BEGIN)
-    after = rest.partition(_PAGE_END)[2]
+    page = file.read_text(encoding="utf-8") if file.is_file() else ""
+    before, _, rest = page.partition(_PAGE_BEGIN)
+    old, _, after = rest.partition(_PAGE_END)
+    if f"{before}{_PAGE_BEGIN}{old}{_PAGE_END}{after}" != page or _PAGE_BEGIN in f"{old}{after}":
+        raise ConfigurationError(
+            "E-TRACE-PAGE",
+            f"{PAGE.name} has not exactly one place for the table.",
+            remedy="Restore the page from the repository.",
+        )
     text = f"{before}{_PAGE_BEGIN}{table(graph, fates)}\n{summary(fates)}\n{_PAGE_END}{after}"
     file.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ Rules of this module, a plugin of pytest that ``trace mutate`` loads (:mod:`muta
 - A child kills its mutant by a test that failed in its own body: on an assertion, on an exception that did not come, or
   on a typed error of the project that should not have. Whatever else goes wrong is an error.
 - Tests that are not green while nothing is broken judge nothing: every mutant of their control is then an error.
-- ``--break=RC-001:absent`` breaks a control and runs the tests that pytest was asked for, to look at one mutant by hand.
+- ``--break=RC-001:absent`` breaks a control and runs the tests that pytest was asked for, to look at one by hand.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,7 +29,8 @@ from radiomicnet_md_audit.errors import Problem
 from radiomicnet_md_traceability import breaking, load, mutants
 from radiomicnet_md_traceability.mutants import Fate, Mutant
 
-LONGEST = 60  # seconds that the tests of one mutant may take
+LONGEST = 300  # seconds that the tests of a control may take as it is; broken, five times as long as they took
+_LEAST = 60  # and no less than these seconds
 _TOGETHER = 2
 _OWN = "radiomicnet_md"
 
@@ -113,8 +113,8 @@ class Campaign:
         file = self._folder / f"{name}.json"
         if not file.is_file():
             late = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
-            reason = f"no end after {LONGEST} s" if late else f"the process ended with status {status}"
-            file.write_text(json.dumps([name, mutants.ERROR, "", reason, float(LONGEST)]), encoding="utf-8")
+            reason = "no end in time" if late else f"the process ended with status {status}"
+            file.write_text(json.dumps([name, mutants.ERROR, "", reason, 0.0]), encoding="utf-8")
         if ":" in name:
             self._tell(file)
 
@@ -143,12 +143,14 @@ class Campaign:
                     importlib.import_module(name)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note, in a child, what a test came to."""
-        report: Any = yield
+        report = yield
         if self._child is not None:
             self._child.note(item, call, report)
-        return report  # noqa: B901 - a wrapper of pluggy
+        return report
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -169,17 +171,18 @@ class _Child:
     def prepare(self, session: pytest.Session) -> None:
         """Break the control and leave the tests that attack it, those first that take the least time."""
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(LONGEST)
-        self._session = session
+        limit, self._session = LONGEST, session
         session.items = [item for item in session.items if self._mutant.control in attacked(item)]
         if self._mutant.how:
             seen = json.loads((self._folder / f"{self._mutant.control}.seen").read_text(encoding="utf-8"))
             session.items.sort(key=lambda item: seen["seconds"].get(item.nodeid, 0.0))
+            limit = max(_LEAST, 5 * int(sum(seen["seconds"].values())))
             try:
                 breaking.apply(self._mutant.how)
             except breaking.BreakError as error:
                 self._reason = str(error)
                 session.items = []
+        signal.alarm(limit)
 
     def note(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Weigh one report: a kill ends the session, an error outweighs what passed."""
