@@ -58,11 +58,7 @@ JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-<<<<<<< HEAD
-.PHONY: quantities bench-gpu dicom-fuzz node bench-node docs clean
-=======
-.PHONY: bench-gpu dicom-fuzz judges node bench-node docs clean
->>>>>>> w-docs
+.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node docs clean
 
 setup: $(STAMP)
 
