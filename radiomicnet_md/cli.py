@@ -37,6 +37,7 @@ VERBS = {
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "mercure": "be a processing module of the orchestrator mercure",
     "doctor": "check everything this device needs, with a remedy for each failure",
+    "validate": "score a folder of images with masks against what was demanded, and sign the report",
     "trace": "check requirements against tests",
     "evidence": "build or verify the signed bundle of all evidence",
     "sbom": "the bill of materials: every package and the weights",
