@@ -33,6 +33,7 @@ VERBS = {
     "users": "people: add, list, disable, roles, passphrases",
     "keys": "show, replace and revoke the keys of the log",
     "release": "show or verify the signed release",
+    "qualify": "test this installation where it runs, with a signed report",
     "serve": "the reviewer's page and its REST API, on this machine",
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "mercure": "be a processing module of the orchestrator mercure",
