@@ -54,10 +54,12 @@ def test_one_split_is_read_ordered_and_quarantine_is_left_out(folder: Path) -> N
 
 
 @pytest.mark.verifies("SRS-PRF-002", rc=("RC-044",))
-def test_a_group_in_two_splits_and_an_id_of_the_training_record_are_found(folder: Path) -> None:
+def test_a_group_of_train_and_an_id_of_the_training_record_are_found(folder: Path) -> None:
     table = folder / "splits.csv"
     assert case_set.read(folder, "test").seen(["b", "x"]) == ("b",)
-    table.write_text(table.read_text().replace("d,train,g4", "d,train,g1"))
+    table.write_text(table.read_text().replace("d,train,g4", "d,other,g1"))
+    assert case_set.read(folder, "test").seen(()) == ()
+    table.write_text(table.read_text().replace("d,other,g1", "d,train,g1"))
     assert case_set.read(folder, "test").seen(()) == ("a",)
 
 
