@@ -25,6 +25,7 @@
 #                 MUTATION_FLAGS=--write also writes that page
 #   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; some minutes;
 #                 MUTATE_FLAGS=--write also writes that page
+#   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
 #   make bench-node        what the network costs a node, beside the engine's own batch
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
@@ -56,10 +57,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 MUTATION := $(VENV)/mutation
+JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: mutate-controls quantities bench-gpu dicom-fuzz node bench-node docs clean
+.PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node docs clean
 
 setup: $(STAMP)
 
@@ -138,6 +140,14 @@ $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 
 mutate-controls: setup
 	@$(BIN)/python -m radiomicnet_md_traceability trace mutate $(MUTATE_FLAGS)
+
+judges: setup $(JUDGES)/.complete
+
+# Beside the environment, as the peers are.
+$(JUDGES)/.complete: requirements/judges.txt | $(STAMP)
+	@rm -rf $(JUDGES)
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(JUDGES) -r $<
+	@touch $@
 
 docs: setup
 	@mkdir -p .results

@@ -28,7 +28,7 @@ from PIL import Image as Pillow
 from radiomicnet_md import io
 from radiomicnet_md.engine.acceptance import Admitted, Limits, admit
 from radiomicnet_md.errors import ConfigurationError, InputError
-from radiomicnet_md.io import files
+from radiomicnet_md.io import files, segmentation
 from radiomicnet_md.io.header import Header
 from radiomicnet_md.io.identifiers import derive_uid
 from radiomicnet_md.io.masks import png
@@ -202,7 +202,6 @@ def test_a_picture_becomes_a_source(tmp_path: Path, require: Callable[[str], Pat
     assert faults(require, path) == []
 
 
-@pytest.mark.verifies("SRS-OUT-002")
 @pytest.mark.verifies("SRS-OUT-002", rc=("RC-022",))
 def test_a_source_without_identifiers_is_a_typed_error(tmp_path: Path) -> None:
     source = reading(tmp_path)
@@ -305,4 +304,22 @@ def test_a_source_whose_series_cannot_be_read_is_a_typed_refusal(tmp_path: Path)
             tmp_path / "mask.dcm", reading, np.zeros((96, 128), np.uint8), samples.RECEIPT, samples.ALGORITHM
         )
     assert caught.value.code == "E-OUTPUT-SOURCE"
+    assert not (tmp_path / "mask.dcm").exists()
+
+
+@pytest.mark.verifies("SRS-OUT-027")
+@pytest.mark.parametrize("change", [None, _placed, _bare], ids=["plain", "placed", "bare"])
+@pytest.mark.parametrize("kind", [KeyError, TypeError, AttributeError, ValueError])
+def test_a_defect_of_ours_is_not_laid_on_the_source(
+    change: Callable[[Any], None] | None,
+    kind: type[Exception],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(number: int) -> str:
+        raise kind(number)
+
+    monkeypatch.setattr(segmentation, "segment_label", broken)
+    with pytest.raises(kind):
+        segmented(tmp_path, reading(tmp_path, change), MASK)
     assert not (tmp_path / "mask.dcm").exists()

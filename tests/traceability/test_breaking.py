@@ -16,7 +16,7 @@ import pytest
 
 from radiomicnet_md_traceability import breaking
 
-pytestmark = pytest.mark.verifies("SRS-TRC-013")
+pytestmark = pytest.mark.verifies("SRS-TRC-014")
 
 NAME = "broken_for_the_tests_of_breaking"
 SOURCE = '''

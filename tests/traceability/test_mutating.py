@@ -20,7 +20,7 @@ from radiomicnet_md_traceability import command, graph, mutants, mutating
 if TYPE_CHECKING:
     from tests.traceability.conftest import Tree
 
-pytestmark = pytest.mark.verifies("SRS-TRC-013")
+pytestmark = pytest.mark.verifies("SRS-TRC-014")
 
 PRODUCT = """\
 from radiomicnet_md_audit.errors import IntegrityError
