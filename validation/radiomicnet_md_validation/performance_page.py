@@ -15,6 +15,7 @@ import numpy as np
 
 from radiomicnet_md.review.pdf import Block, Heading, Picture, Table, Text
 from radiomicnet_md_validation import performance, performance_pictures, pixel_probability, sample_size
+from radiomicnet_md_validation.case_set import SEALED
 from radiomicnet_md_validation.performance import Figure, Scored
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _head(report: Report) -> Iterator[Block]:
 def _acceptance(report: Report) -> Iterator[Block]:
     yield Heading("What was demanded")
     yield Text("The bound is judged, not the value. Too few cases are INCONCLUSIVE, never a PASS.", small=True)
+    if report.cases.split != SEALED:
+        yield Text(f"The demands were fixed for a closed test split, and are held here against {report.cases.split}.")
     rows = [_verdict(one) for one in report.judged]
     yield Table(("Object", "n", "needed", "Value", "Bound", "Verdict"), rows, frozenset({1, 2, 3, 4}))
     for one in report.judged:

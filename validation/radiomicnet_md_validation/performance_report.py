@@ -25,7 +25,7 @@ from radiomicnet_md_audit import canonical, dsse
 from radiomicnet_md_audit.sign import Signer
 from radiomicnet_md_validation import acceptance, performance, performance_page
 from radiomicnet_md_validation.acceptance import Judged
-from radiomicnet_md_validation.case_set import CaseSet
+from radiomicnet_md_validation.case_set import SEALED, CaseSet
 from radiomicnet_md_validation.performance import Figure, Scored
 from radiomicnet_md_validation.performance_pictures import Shown
 from radiomicnet_md_validation.pixel_probability import Evidence
@@ -155,9 +155,9 @@ def _figure(one: Figure) -> dict[str, Any]:
 def _for_trace(report: Report) -> list[dict[str, Any]]:
     """The lines that ``trace`` reads from ``.results/``, where the bound says it all.
 
-    None of a set that training has seen, for it shows nothing.
+    None of another split than the closed one, for which the demands were fixed, nor where training has seen a case.
     """
-    if report.seen:
+    if report.seen or report.cases.split != SEALED:
         return []
     return [
         {
