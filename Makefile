@@ -6,6 +6,8 @@
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
+#   make quantities    what the millimetres are worth, as in docs/reference/quantitation.md; QUANTITIES_FLAGS=--write
+#                 also writes that page
 #   make faults   kills, failing disks, a killed server and jumping clocks at thousands of points of the audit log, as in
 #                 docs/reference/audit-evidence.md; FAULTS_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
@@ -21,6 +23,7 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
+#   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
 #   make bench-node        what the network costs a node, beside the engine's own batch; and
 #   make bench-decoding    what reading costs beside deciding; both as in docs/reference/benchmarks-dicom.md,
@@ -37,6 +40,7 @@ TORCH_FLAGS ?=
 TEST_FLAGS ?= -n 2
 BENCH_FLAGS ?=
 DETERMINISM_FLAGS ?=
+QUANTITIES_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
 DICOM_FUZZ_FLAGS ?=
@@ -52,10 +56,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 MUTATION := $(VENV)/mutation
+JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: bench-gpu dicom-fuzz node bench-node bench-decoding docs clean
+.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
 
 setup: $(STAMP)
 
@@ -80,6 +85,9 @@ check: setup
 
 determinism: setup
 	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)
+
+quantities: setup
+	@$(BIN)/python -m radiomicnet_md_validation.reference_objects $(QUANTITIES_FLAGS)
 
 faults: setup
 	@$(BIN)/python -m tests.audit.faults $(FAULTS_FLAGS)
@@ -130,6 +138,14 @@ mutation: setup $(MUTATION)/.complete
 $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 	@rm -rf $(MUTATION)
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
+	@touch $@
+
+judges: setup $(JUDGES)/.complete
+
+# Beside the environment, as the peers are.
+$(JUDGES)/.complete: requirements/judges.txt | $(STAMP)
+	@rm -rf $(JUDGES)
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(JUDGES) -r $<
 	@touch $@
 
 docs: setup

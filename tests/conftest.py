@@ -12,6 +12,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
+    "lobster": lambda: _folder(str(Path(sys.prefix) / "judges" / "bin")),  # filled by `make judges`
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
     "orthanc": lambda: _orthanc(),  # noqa: PLW0108 - it stands further below
