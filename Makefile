@@ -24,6 +24,7 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
+#   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
 #   make bench-node        what the network costs a node, beside the engine's own batch
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
@@ -54,10 +55,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 MUTATION := $(VENV)/mutation
+JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: quantities bench-gpu dicom-fuzz node bench-node docs clean
+.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node docs clean
 
 setup: $(STAMP)
 
@@ -134,6 +136,14 @@ mutation: setup $(MUTATION)/.complete
 $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 	@rm -rf $(MUTATION)
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
+	@touch $@
+
+judges: setup $(JUDGES)/.complete
+
+# Beside the environment, as the peers are.
+$(JUDGES)/.complete: requirements/judges.txt | $(STAMP)
+	@rm -rf $(JUDGES)
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(JUDGES) -r $<
 	@touch $@
 
 docs: setup

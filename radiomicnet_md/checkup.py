@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from radiomicnet_md import qualified
 from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
 from radiomicnet_md.engine import installation
@@ -24,6 +25,7 @@ from radiomicnet_md.engine.installation import DEPENDENCIES
 from radiomicnet_md.engine.release import Release, default_folder, open_release, trusted_keys
 from radiomicnet_md.errors import Problem
 from radiomicnet_md.home import open_home, revoked_list
+from radiomicnet_md.qualified import Standing
 
 TORCH = "2.13.0"  # the version the code was made and tested with
 PYTHON = ((3, 11), (3, 14))  # from, to before
@@ -46,34 +48,19 @@ Seen = tuple[bool, str, str]  # ok, what was seen, remedy
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check, in the order in which a failure of one explains failures of the next."""
-    checks: dict[str, Callable[[Settings], Seen]] = {
-        "python": _python,
-        "machine": _machine,
-        "torch": _torch,
-        "packages": _packages,
-        "optional parts": _optional,
-        "installed files": _files,
-        "release": _release,
-        "locked versions": _versions,
-        "known answers": _answers,
-        "home": _home,
-        "frozen packages": _frozen,
-        "keys": _keys,
-        "log": _log,
-        "anchor": _anchor,
-        "disk": _disk,
-        "threads": _threads,
-        "qualification": _qualification,
-        "decides": _decides,
-    }
-    for name, look in checks.items():
-        try:
-            ok, seen, remedy = look(settings)
-        except Problem as problem:
-            ok, seen, remedy = False, f"{problem} [{problem.code}]", problem.remedy
-        except Exception as error:  # noqa: BLE001 -- one failing check must not hide the others
-            ok, seen, remedy = False, f"{type(error).__name__}: {error}", "Report this as a defect."
-        yield Finding(name, ok, seen, "" if ok else remedy)
+    for name in CHECKS:
+        yield look(name, settings)
+
+
+def look(name: str, settings: Settings) -> Finding:
+    """Run one of :data:`CHECKS`."""
+    try:
+        ok, seen, remedy = CHECKS[name](settings)
+    except Problem as problem:
+        ok, seen, remedy = False, f"{problem} [{problem.code}]", problem.remedy
+    except Exception as error:  # noqa: BLE001 -- one failing check must not hide the others
+        ok, seen, remedy = False, f"{type(error).__name__}: {error}", "Report this as a defect."
+    return Finding(name, ok, seen, "" if ok else remedy)
 
 
 def _python(settings: Settings) -> Seen:
@@ -124,17 +111,28 @@ def _versions(settings: Settings) -> Seen:
 
 
 def _frozen(settings: Settings) -> Seen:
-    installed = open_home(settings.home).installed
+    home, stands = open_home(settings.home), _standing(settings)
+    installed = qualified.frozen(home, stands)
     installation.refuse_changed_records(installed)
-    return True, f"{len(installed)} as when this home was made" if installed else "this home froze none", ""
+    when = "when it was qualified" if stands.installed else "when this home was made"
+    return True, f"{len(installed)} as {when}" if installed else "this home froze none", ""
 
 
 def _qualification(settings: Settings) -> Seen:
-    """No verb of this version signs a qualification, so this platform has none."""
-    seen = f"UNQUALIFIED on {platform.machine()} with Python {platform.python_version()}: no IQ or OQ is signed"
-    if open_home(settings.home).clinical:
-        return False, f"{seen}; a clinical home refuses", "Use a demonstration home; qualification comes later."
+    home, stands = open_home(settings.home), _standing(settings)
+    if stands.qualified:
+        named = ", ".join(f"{kind} {record_id}" for kind, record_id in stands.records.items())
+        stamped = "" if home.clinical else "; a demonstration home stamps every record all the same"
+        return True, f"QUALIFIED here by the records {named}{stamped}", ""
+    seen = f"UNQUALIFIED: {'; '.join(stands.lacks)}"
+    if home.clinical:
+        return False, f"{seen}; a clinical home refuses", qualified.REMEDY
     return True, f"{seen}; a demonstration home decides and stamps every record", ""
+
+
+def _standing(settings: Settings) -> Standing:
+    with open_home(settings.home).reading_ledger(settings.audit_db) as ledger:
+        return qualified.standing(ledger, _open_release(settings))
 
 
 def _decides(settings: Settings) -> Seen:
@@ -162,8 +160,7 @@ def _answers(settings: Settings) -> Seen:
 
 def _home(settings: Settings) -> Seen:
     home = open_home(settings.home)
-    kind = "clinical, not qualified: refuses to decide" if home.clinical else "demonstration"
-    return True, f"{home.folder} ({kind})", ""
+    return True, f"{home.folder} ({'clinical' if home.clinical else 'demonstration'})", ""
 
 
 def _keys(settings: Settings) -> Seen:
@@ -212,3 +209,25 @@ def _installed(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
+
+
+CHECKS: dict[str, Callable[[Settings], Seen]] = {
+    "python": _python,
+    "machine": _machine,
+    "torch": _torch,
+    "packages": _packages,
+    "optional parts": _optional,
+    "installed files": _files,
+    "release": _release,
+    "locked versions": _versions,
+    "known answers": _answers,
+    "home": _home,
+    "frozen packages": _frozen,
+    "keys": _keys,
+    "log": _log,
+    "anchor": _anchor,
+    "disk": _disk,
+    "threads": _threads,
+    "qualification": _qualification,
+    "decides": _decides,
+}

@@ -149,7 +149,7 @@ def withdraw(target: Target, input_sha256: str | None) -> None:
 def _write_rasters(part: Path, reading: io.Reading, decision: Decision, receipt: Receipt, form: str | None) -> None:
     io.write_mask_png(part / "mask.png", decision.mask, receipt)
     if form == "nifti":
-        io.write_mask_nifti(part / "mask.nii.gz", decision.mask, reading.image.spacing_mm, receipt)
+        io.write_mask_nifti(part / "mask.nii.gz", decision.mask, io.of_picture(reading), receipt)
     if form == "nrrd":
         io.write_mask_nrrd(part / "mask.nrrd", decision.mask, io.of_picture(reading), receipt)
 

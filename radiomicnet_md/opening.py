@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from radiomicnet_md import shelf
+from radiomicnet_md import qualified, shelf
 from radiomicnet_md.compiling import use_private_cache
 from radiomicnet_md.config import Settings
 from radiomicnet_md.desk import Desk
@@ -30,6 +30,7 @@ from radiomicnet_md.home import Home, open_home, revoked_list
 from radiomicnet_md.intent import interrupted, is_interruption
 from radiomicnet_md.privacy import erasure
 from radiomicnet_md.privacy.people import Keeper
+from radiomicnet_md.qualified import Standing
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.segment import Engine
@@ -81,7 +82,8 @@ def refusal(settings: Settings) -> Problem | None:
     use_private_cache()
     with home.reading_ledger(settings.audit_db) as ledger:
         try:
-            engine, _ = _started(verified_release(settings, ledger), home)
+            release = verified_release(settings, ledger)
+            engine, _ = _started(release, home, qualified.standing(ledger, release))
         except (ConfigurationError, IntegrityError) as problem:
             return problem
     return engine if isinstance(engine, Problem) else None
@@ -103,16 +105,18 @@ def _finished(ledger: Ledger, made: Callable[[], Maker], record_id: str, intent:
 
 def _desk(settings: Settings, home: Home, ledger: Ledger, vault_key: bytes) -> Desk:
     release: Release | None = None
+    stands: Standing | None = None
     try:
         release = verified_release(settings, ledger)
-        engine, state = _started(release, home)
+        stands = qualified.standing(ledger, release)
+        engine, state = _started(release, home, stands)
     except (ConfigurationError, IntegrityError) as problem:
         engine, state = problem, after(State.UNQUALIFIED, Event.CHANGED)
-    return Desk(home, ledger, vault_key, maker(settings, home, release), engine, state)
+    return Desk(home, ledger, vault_key, maker(settings, home, release, stands), engine, state)
 
 
-def maker(settings: Settings, home: Home, release: Release | None) -> Maker:
-    """Who decides here and with what."""
+def maker(settings: Settings, home: Home, release: Release | None, stands: Standing | None = None) -> Maker:
+    """Who decides here, with what, and by which qualification."""
     named = None
     if release is not None:
         named = {"id": release.id, "version": release.version, "manifest_sha256": release.manifest_sha256}
@@ -123,6 +127,7 @@ def maker(settings: Settings, home: Home, release: Release | None) -> Maker:
         code=installation.code(),
         environment=installation.environment(),
         configuration_sha256=settings.digest,
+        qualification=dict(stands.records) if stands is not None and stands.qualified else None,
     )
 
 
@@ -162,18 +167,15 @@ def newest_first(ledger: Ledger) -> Iterator[Entry]:
         yield from ledger.entries(index, index + 1)
 
 
-def _started(release: Release, home: Home) -> tuple[Engine | Problem, State]:
+def _started(release: Release, home: Home, stands: Standing) -> tuple[Engine | Problem, State]:
     """The engine with its known answers given, or why there is none; and the state that follows."""
-    state = State.UNQUALIFIED  # no verb signs a qualification yet
-    if not may_decide(state, clinical=home.clinical):
-        problem = NotQualifiedError(
-            "E-NOT-QUALIFIED",
-            "This is a clinical home, and this installation is not qualified on this platform.",
-            remedy="Qualification comes with a later version; until then use a demonstration home.",
-        )
-        return problem, state
+    state = State.UNQUALIFIED
+    if stands.qualified:
+        state = after(state, Event.QUALIFICATION_SIGNED)
+    elif not may_decide(state, clinical=home.clinical):
+        return stands.refusal(), state
     try:
-        installation.refuse_drift(release.manifest, release.files, home.installed)
+        installation.refuse_drift(release.manifest, release.files, qualified.frozen(home, stands))
     except NotQualifiedError as problem:
         return problem, after(state, Event.CHANGED)
     from radiomicnet_md.engine.starting import started

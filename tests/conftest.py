@@ -12,6 +12,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,10 +41,11 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "data": lambda: os.environ.get("RADIOMICNET_MD_DATA") or None,
     "dciodvfy": lambda: shutil.which("dciodvfy"),
     "dcmqi": lambda: _programs("dcmqi"),
-    "dcmtk": lambda: shutil.which("storescu"),
+    "dcmtk": lambda: shutil.which("dcmsend"),  # pynetdicom has programs of the other names
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
+    "lobster": lambda: _folder(str(Path(sys.prefix) / "judges" / "bin")),  # filled by `make judges`
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
     "orthanc": lambda: _orthanc(),  # noqa: PLW0108 - it stands further below

@@ -3,7 +3,7 @@
 
 Rules of this module:
 
-- Of every entry 61 bytes are kept, so that a signature can be held against the decision that it names.
+- Of every entry 61 bytes are kept, so that a signature can be held against the record that it names.
 - A record of a person that does not hold is a finding and changes nobody; a signature that does not counts as none.
 - It takes entries whose form and engine's signature hold; what else is wrong with an entry is found elsewhere.
 """
@@ -14,13 +14,14 @@ import hashlib
 import struct
 from collections import Counter
 
-from radiomicnet_md_audit import esignature
+from radiomicnet_md_audit import esignature, qualification
 from radiomicnet_md_audit.errors import IntegrityError
-from radiomicnet_md_audit.esignature import MEANINGS, Signed, Subject
+from radiomicnet_md_audit.esignature import MEANINGS, QUALIFYING, Signed, Subject
 from radiomicnet_md_audit.persons import People
-from radiomicnet_md_audit.statement import SIGNATURE, Statement, number, record_id
+from radiomicnet_md_audit.statement import QUALIFICATION, SIGNATURE, Statement, number, record_id
 
-_ROW = struct.Struct(">32s16s9sI")  # digest and record id of a decision, its time, the number of its operator
+# Digest and record id of what can be signed, its time, the number of its operator and of the meanings it can have.
+_ROW = struct.Struct(">32s16s9sI")
 _NO_DIGITS = str.maketrans("", "", "-:.TZ")
 
 
@@ -32,7 +33,7 @@ class Attested:
         self.people = People()
         self.wrong = 0
         self._rows = bytearray()
-        self._operators: dict[str, int] = {}
+        self._operators: dict[tuple[str, tuple[str, ...]], int] = {}
         self._meanings: Counter[str] = Counter()
         self._signers: set[str] = set()
 
@@ -42,6 +43,8 @@ class Attested:
         try:
             if said is not None and said.predicate_type == SIGNATURE:
                 self._sign(said, origin)
+            elif said is not None and said.predicate_type == QUALIFICATION:
+                qualification.parse(said)
             elif said is not None:
                 self.people.take(said, index, origin)
         except IntegrityError as problem:
@@ -58,13 +61,14 @@ class Attested:
             return None
         if self.wrong:
             return False, f"{self.wrong} findings in records of people and signatures; {count} signatures hold."
-        said = ", ".join(f"{self._meanings[meaning]} {meaning}" for meaning in MEANINGS if self._meanings[meaning])
+        listed = (one for one in MEANINGS + QUALIFYING if self._meanings[one])
+        said = ", ".join(f"{self._meanings[meaning]} {meaning}" for meaning in listed)
         text = (
             "None."
             if not count
             else (
                 f"{count} ({said}), each by an enabled person's own key with a right to sign then, "
-                f"on the decision that it names; people who signed: {len(self._signers)}."
+                f"on the record that it names; people who signed: {len(self._signers)}."
             )
         )
         unsigned = self.people.unsigned
@@ -86,14 +90,14 @@ class Attested:
         digest, identity, time, operator = _ROW.unpack_from(self._rows, index * _ROW.size)
         if not any(digest):
             return None
-        names = list(self._operators)
-        return Subject(Signed(record_id(identity), index, digest.hex()), names[operator], _time(time))
+        name, meanings = list(self._operators)[operator]
+        return Subject(Signed(record_id(identity), index, digest.hex()), name, _time(time), meanings)
 
     def _row(self, index: int, envelope: bytes, said: Statement | None) -> bytes:
         about = None if said is None else esignature.subject(index, "", said)
         if about is None:
             return bytes(_ROW.size)
-        operator = self._operators.setdefault(about.operator, len(self._operators))
+        operator = self._operators.setdefault((about.operator, about.meanings), len(self._operators))
         identity = number(about.signed.record_id).to_bytes(16, "big")
         return _ROW.pack(hashlib.sha256(envelope).digest(), identity, _digits(about.time_utc), operator)
 

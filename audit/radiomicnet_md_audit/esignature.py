@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person's signature on one decision: who, when, meaning what, having seen what; it fits no other decision.
+"""A person's signature on one decision or qualification: who, when, meaning what, having seen what; it fits no other.
 
 Rules of this module:
 
 - It is a record of its own (``signature:1``). The engine signs the entry as it signs every other; inside it the person
   signs, with a key that only their passphrase opens, the DSSE PAE of the canonical bytes of all that it says, the
   names of the log and of this very record included.
-- What is signed is one decision: its record id, its place and the SHA-256 of its envelope. It stands before the
-  signature, is a result or a refusal, and is not younger than the signature.
-- The meaning is one of a closed list; a rejection and an override have a reason.
+- What is signed is one record: its id, its place and the SHA-256 of its envelope. It stands before the signature, is
+  not younger than it, and is a decision (a result or a refusal) or a qualification whose verdict is PASS.
+- The meaning is one of a closed list, which is another for each of the two; a rejection and an override have a reason.
+- A qualification is signed by somebody who may ``qualify``; to ``sign`` decisions is another right.
 - Whoever is named in the decision as its operator neither approves nor overrides it.
 - The person's state is that of the log before this entry: enabled, not locked, of these roles, with this key.
 
@@ -27,10 +28,11 @@ from radiomicnet_md_audit.encoding import b64decode, b64encode
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.persons import Person
 from radiomicnet_md_audit.sign import Signer
-from radiomicnet_md_audit.statement import DECISION, RECORD_ID, TERMINAL_STATES, Statement
+from radiomicnet_md_audit.statement import DECISION, QUALIFICATION, RECORD_ID, TERMINAL_STATES, Statement
 
 SIGNATURE_TYPE: Final = "application/vnd.radiomicnet-md.signature+json"
-MEANINGS: Final = ("approve", "reject", "override")
+MEANINGS: Final = ("approve", "reject", "override")  # of a decision
+QUALIFYING: Final = ("qualify",)  # of a qualification
 NEED_REASON: Final = ("reject", "override")
 NOT_BY_AUTHOR: Final = ("approve", "override")
 LONGEST_REASON: Final = 1000  # characters
@@ -43,7 +45,7 @@ _SIGNED = ("record_id", "signed", "user", "name", "roles", "keyid", "meaning", "
 
 
 class Signed(NamedTuple):
-    """A decision that was signed: its id, its place in the log, and the SHA-256 of its envelope in hex."""
+    """A record that was signed: its id, its place in the log, and the SHA-256 of its envelope in hex."""
 
     record_id: str
     log_index: int
@@ -56,6 +58,7 @@ class Subject(NamedTuple):
     signed: Signed
     operator: str
     time_utc: str
+    meanings: tuple[str, ...] = MEANINGS  # that a signature on it can have
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,21 @@ class Signature:
 
 
 def subject(index: int, envelope_sha256: str, said: Statement) -> Subject | None:
-    """Return a record as something to sign; None for what nobody signs: no decision, or one that ended in an error."""
+    """Return a record as something to sign; None for what nobody signs: an error, a failed qualification, the rest."""
     operator = said.predicate.get("operator")
-    if said.predicate_type != DECISION or said.predicate.get("state") not in TERMINAL_STATES:
+    if said.predicate_type == DECISION and said.predicate.get("state") in TERMINAL_STATES:
+        meanings: tuple[str, ...] = MEANINGS
+    elif said.predicate_type == QUALIFICATION and said.predicate.get("verdict") == "PASS":
+        meanings = QUALIFYING
+    else:
         return None
     signed = Signed(said.record_id, index, envelope_sha256)
-    return Subject(signed, operator if isinstance(operator, str) else "", said.log.time_utc)
+    return Subject(signed, operator if isinstance(operator, str) else "", said.log.time_utc, meanings)
+
+
+def right(meaning: str) -> str:
+    """Return what somebody has to be allowed to do, to give a signature of this meaning."""
+    return "qualify" if meaning in QUALIFYING else "sign"
 
 
 def parse(said: Statement) -> Signature:
@@ -151,7 +163,7 @@ def check_person(signature: Signature, person: Person | None) -> Person:
     """Return the person if they may sign as the signature says, else raise :class:`IntegrityError` ``E-SIG-PERSON``."""
     if person is None:
         _fail("E-SIG-PERSON", "A signature names a person who was not there.")
-    if not person.may("sign"):
+    if not person.may(right(signature.meaning)):
         _fail("E-SIG-PERSON", "A signature is of a person who was disabled, locked, or had no right to sign then.")
     if (person.name, person.roles, person.key.keyid) != (signature.name, signature.roles, signature.keyid):
         _fail("E-SIG-PERSON", "A signature names another name, other roles or another key than the person had then.")
@@ -159,13 +171,13 @@ def check_person(signature: Signature, person: Person | None) -> Person:
 
 
 def check_subject(signature: Signature, about: Subject | None) -> None:
-    """Raise ``E-SIG-SUBJECT``, ``E-SIG-AUTHOR`` or ``E-SIG-TIME`` unless the decision may be signed so."""
-    if about is None or about.signed != signature.signed:
-        _fail("E-SIG-SUBJECT", "A signature is not about the decision at the place that it names.")
+    """Raise ``E-SIG-SUBJECT``, ``E-SIG-AUTHOR`` or ``E-SIG-TIME`` unless the record may be signed so."""
+    if about is None or about.signed != signature.signed or signature.meaning not in about.meanings:
+        _fail("E-SIG-SUBJECT", "A signature is not about a record, at the place that it names, that may be signed so.")
     if signature.meaning in NOT_BY_AUTHOR and is_author(signature.user, about):
         _fail("E-SIG-AUTHOR", "Who made a decision has approved or overridden it.")
     if signature.time_utc < about.time_utc:
-        _fail("E-SIG-TIME", "A signature is older than the decision that it is about: a clock was set back.")
+        _fail("E-SIG-TIME", "A signature is older than the record that it is about: a clock was set back.")
 
 
 def is_author(user: str, about: Subject) -> bool:
@@ -193,7 +205,7 @@ def _check_form(signature: Signature, said: Statement) -> None:
     well = RECORD_ID.fullmatch(signed.record_id) and signed.log_index > 0 and _TIME.fullmatch(signature.time_utc)
     if not (about and well and is_shown(signature.shown)):
         _fail("E-SIG-FORM", "A record of a signature has another form.")
-    if signature.meaning not in MEANINGS or not is_reason(signature.meaning, signature.reason):
+    if signature.meaning not in MEANINGS + QUALIFYING or not is_reason(signature.meaning, signature.reason):
         _fail("E-SIG-MEANING", "A signature has no meaning of the list, or none of the reasons that its meaning needs.")
 
 

@@ -168,6 +168,15 @@ class PostgreSQLStore(Store):
             remedy=f"Have the administrator run what `{command}` prints. Reading and verifying work as it is.",
         )
 
+    def unrefused(self) -> list[str]:
+        """Return the changes that server and role let pass."""
+        with self._connection() as connection, _translated():
+            try:
+                connection.exec_driver_sql(_WRITE)
+                return store.let_pass(connection)
+            finally:
+                connection.invalidate()  # ends the session, and with it the transaction
+
     @classmethod
     def _connected(cls, url: str) -> PostgreSQLStore:
         opened = cls(_engine(url), None)

@@ -4,8 +4,8 @@
 Rules of this module:
 
 - A person has one or more roles, and may do what any of them may. Who administers people does not sign by that.
-- ``sign`` is checked by everybody who verifies the log, and so is ``users`` (who may change other people); the rest
-  is kept by the device.
+- ``sign`` and ``qualify`` (to sign a qualification) are checked by everybody who verifies the log, and so is ``users``
+  (who may change other people); the rest is kept by the device.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-ACTIONS: Final = ("read", "sign", "replay", "report", "hold", "users", "keys")
+ACTIONS: Final = ("read", "sign", "replay", "report", "hold", "qualify", "users", "keys")
 _MAY: Final = {
     "reader": {"read"},
     "reviewer": {"read", "sign", "replay"},
-    "qa": {"read", "sign", "replay", "report", "hold"},
+    "qa": {"read", "sign", "replay", "report", "hold", "qualify"},
     "admin": {"users", "keys"},
 }
 ROLES: Final = tuple(_MAY)

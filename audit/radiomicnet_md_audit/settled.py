@@ -132,7 +132,7 @@ def _replace(path: Path, data: bytes) -> None:
     """Write a file so that a crash leaves the old one or the new one."""
     fresh = path.with_name(path.name + ".new")
     try:
-        with fresh.open("wb") as file:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -28,7 +28,7 @@ from radiomicnet_md_audit.errors import ConfigurationError
 from radiomicnet_md_audit.failures import busy, problem
 from radiomicnet_md_audit.mounts import network_type
 from radiomicnet_md_audit.schema import APPLICATION_ID, SCHEMA_VERSION, STEPS, TABLES, statements
-from radiomicnet_md_audit.store import WAIT_MS, Store, Transaction, database_path
+from radiomicnet_md_audit.store import WAIT_MS, Store, Transaction, database_path, let_pass
 
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
 
@@ -174,6 +174,19 @@ class SQLiteStore(Store):
                         connection.exec_driver_sql(sql)
                     connection.exec_driver_sql(f"PRAGMA user_version={version}")
                 yield SQLiteTransaction(connection, SCHEMA_VERSION)
+        finally:
+            engine.dispose()
+
+    def unrefused(self) -> list[str]:
+        """Return the changes that the file's triggers let pass, tried without this program's own guard."""
+        engine = _engine(self.path, guarded=False)
+        try:
+            with _translated(), engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    return let_pass(connection)
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
         finally:
             engine.dispose()
 

@@ -33,6 +33,8 @@ USER = "urn:radiomicnet-md:user:1"
 SIGN_IN = "urn:radiomicnet-md:sign-in:1"
 SIGNATURE = "urn:radiomicnet-md:signature:1"
 SENDING = "urn:radiomicnet-md:sending:1"
+UNSEALING = "urn:radiomicnet-md:unsealing:1"
+QUALIFICATION = "urn:radiomicnet-md:qualification:1"
 
 # What checks of other entries need of a decision.
 _BRIEF = ("request_id", "state", "operator")

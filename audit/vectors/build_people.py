@@ -22,6 +22,7 @@ from radiomicnet_md_audit.checkpoint import LogKeys
 from radiomicnet_md_audit.clock import Instant
 from radiomicnet_md_audit.esignature import Signature, Signed
 from radiomicnet_md_audit.persons import Change, Person
+from radiomicnet_md_audit.qualification import Installation, Qualification
 
 HERE = Path(__file__).resolve().parent
 _BUILD = runpy.run_path(str(HERE / "build.py"))
@@ -32,6 +33,7 @@ LATER = Instant(START + timedelta(hours=1), 1).text()
 SHOWN = (("overlay.png", "5" * 64),)
 
 Document = dict[str, Any]
+Refused = dict[str, tuple[list[Document], str]]
 
 
 def key(number: int) -> sign.SigningKey:
@@ -105,6 +107,46 @@ def _beginning() -> Log:
     return log
 
 
+def _qualified(**changes: object) -> Document:
+    seen = Installation(
+        {"version": "1.2.3", "sha256": "1" * 64},
+        {"sha256": "2" * 64, "python": "3.11.2"},
+        {"id": "example", "version": "1.0.0", "manifest_sha256": "3" * 64},
+        {"numpy": "4" * 64},
+    )
+    files = (("report.html", "6" * 64), ("report.json", "7" * 64))
+    one = Qualification("iq", LATER, "PLT-001", "8" * 64, seen, 3, {"IQ-004": "NOT APPLICABLE"}, files)
+    said = {**one.predicate(), "record_id": _identity(40), **ABOUT, **changes}
+    return statement.build(statement.QUALIFICATION, {"report": "7" * 64}, said)
+
+
+def _qualifications(log: Log, said: Signature) -> tuple[dict[str, list[Document]], Refused]:
+    """Qualifications and signatures on them that hold, and that do not; ``said`` is a signature on a decision."""
+
+    def signed(document: Document, **changes: Any) -> Document:  # noqa: ANN401 -- the parts of a signature
+        longer = Log(tuple(log.envelopes))
+        longer.add(document)
+        about = longer.named(len(log.envelopes))
+        return _signature(replace(said, **{"signed": about, "meaning": "qualify", **changes}), 4)
+
+    passed, failed = _qualified(), _qualified(verdict="FAIL", not_passed={"IQ-002": "FAIL"})
+    reviewer = replace(RITA, roles=("reviewer",))
+    accept = {"a qualification, signed": [passed, signed(passed)], "a qualification that failed": [failed]}
+    less = _changed(8, "roles", reviewer, "anna", 2, None)
+    return accept, {
+        "a failed qualification, signed": ([failed, signed(failed)], "E-SIG-SUBJECT"),
+        "a qualification approved like a decision": ([passed, signed(passed, meaning="approve")], "E-SIG-SUBJECT"),
+        "a decision signed like a qualification": (
+            [_signature(replace(said, meaning="qualify"), 4)],
+            "E-SIG-SUBJECT",
+        ),
+        "a qualification signed by a reviewer": ([passed, less, signed(passed, roles=("reviewer",))], "E-SIG-PERSON"),
+        "a verdict that the counts deny": ([_qualified(not_passed={"IQ-002": "FAIL"})], "E-QUALIFICATION-FORM"),
+        "a pass of nothing": ([_qualified(passed=0)], "E-QUALIFICATION-FORM"),
+        "a qualification that says more": ([_qualified(more=1)], "E-QUALIFICATION-FORM"),
+    }
+
+
 def people_vectors() -> dict[str, object]:
     """Honest records after that beginning, and those that do not hold."""
     log = _beginning()
@@ -130,7 +172,7 @@ def people_vectors() -> dict[str, object]:
             _changed(8, "enabled", ANNA, None, None, None),
         ],
     }
-    refuse: dict[str, tuple[list[Document], str]] = {
+    refuse: Refused = {
         "lifted to another decision": ([lifted], "E-SIG-SIGNATURE"),
         "another meaning": ([_signature(said, 4, meaning="override", reason="x")], "E-SIG-SIGNATURE"),
         "another picture": ([_signature(said, 4, shown=[{"name": "a", "sha256": "4" * 64}])], "E-SIG-SIGNATURE"),
@@ -184,6 +226,9 @@ def people_vectors() -> dict[str, object]:
         "a locked person who succeeds": ([*locked, _attempt(30, "rita", "succeeded")], "E-SIGN-IN-RECORD"),
         "a success without a failure": ([_attempt(30, "rita", "succeeded")], "E-SIGN-IN-RECORD"),
     }
+    qualified, unqualified = _qualifications(log, said)
+    accept |= qualified
+    refuse |= unqualified
     return {
         "origin": ORIGIN,
         "ed25519": ENGINE.public.raw.hex(),

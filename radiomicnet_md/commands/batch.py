@@ -40,11 +40,12 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     parser.add_argument("source", metavar="FOLDER|CSV", help="a folder of images, or a manifest")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the files of the cases go")
     parser.add_argument("--format", choices=FORMATS, help="form of the mask beside PNG (DICOM for a DICOM input)")
-    parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="processes")
+    parser.add_argument("--jobs", type=jobs, default=os.cpu_count() or 1, metavar="N", help="processes")
     parser.add_argument("--resume", action="store_true", help="go on with the batch in DIR")
 
 
-def _jobs(text: str) -> int:
+def jobs(text: str) -> int:
+    """How many processes, 1 to 256."""
     try:
         number = int(text)
     except ValueError:

@@ -16,7 +16,7 @@ example:
 
 A demonstration home works at once and stamps every record "unqualified demonstration". A clinical home
 needs a passphrase (asked for, or in the file that RADIOMICNET_MD_KEY_PASSPHRASE_FILE names) and refuses
-to decide until this installation is qualified, which this version cannot do yet. With a token (an HSM or a
+to decide until this installation is qualified (radiomicnet-md qualify --help). With a token (an HSM or a
 smart card), the keys of engine and log are made in it and never leave it; the passphrase is its user PIN.
 """
 
@@ -58,5 +58,5 @@ def run(call: Call) -> int:
     if made.stamps:
         call.console.note(f"Every record and output of this home is stamped: {', '.join(made.stamps)}.")
     if made.clinical:
-        call.console.note("This home refuses to decide until this installation is qualified; that comes later.")
+        call.console.note("This home refuses until this installation is qualified: radiomicnet-md qualify --help")
     return ExitCode.OK

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``sign``: a person's electronic signature on one decision, with its meaning and what was looked at.
+"""``sign``: a person's electronic signature on one decision or qualification, with its meaning and what was looked at.
 
 How to sign, and what a signature is worth, is in ``docs/how-to/sign-a-decision.md``.
 """
@@ -18,16 +18,17 @@ examples:
   radiomicnet-md sign 3kq8 --meaning approve --user rita --viewed results/scan/overlay.png
   radiomicnet-md audit show 7ac2 > page.txt      (a refusal has no picture: read its page)
   radiomicnet-md sign 7ac2 --meaning reject --reason "readable frame, try again" --user rita --viewed page.txt
+  radiomicnet-md sign 5xy1 --meaning qualify --user quinn --viewed iq/report.html
 """
 
 
 def arguments(parser: argparse.ArgumentParser, _shared: argparse.ArgumentParser) -> None:
     """Add what is signed, by whom, and what it means."""
-    from radiomicnet_md_audit.esignature import MEANINGS
+    from radiomicnet_md_audit.esignature import MEANINGS, QUALIFYING
 
     parser.epilog = _EXAMPLE
-    parser.add_argument("id", metavar="ID", help="the decision's record id, or the beginning of it")
-    parser.add_argument("--meaning", required=True, choices=MEANINGS, help="what the signature says of the decision")
+    parser.add_argument("id", metavar="ID", help="the record's id, or the beginning of it")
+    parser.add_argument("--meaning", required=True, choices=MEANINGS + QUALIFYING, help="what the signature says")
     parser.add_argument("--reason", metavar="TEXT", help="why; reject and override need one. Name no patient in it")
     parser.add_argument("--user", required=True, metavar="USER", help="who signs; their passphrase is asked for")
     parser.add_argument(
@@ -35,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser, _shared: argparse.ArgumentParser)
         required=True,
         type=Path,
         metavar="FILE",
-        help="what was looked at: overlay.png, or a refusal's page",
+        help="what was looked at: overlay.png, a refusal's page, or a qualification's report",
     )
 
 

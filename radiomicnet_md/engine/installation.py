@@ -28,6 +28,7 @@ from radiomicnet_md.errors import ConfigurationError, NotQualifiedError
 from radiomicnet_md_audit import canonical
 
 PACKAGES = ("radiomicnet_md", "radiomicnet_md_audit")
+DISTRIBUTIONS = ("radiomicnet-md", "radiomicnet-md-audit")  # that the packages are installed by
 DEPENDENCIES = (
     "SimpleITK",
     "cryptography",
@@ -53,8 +54,7 @@ def code() -> dict[str, str]:
     """Version of the device and the sha256 over its Python files: canonical JSON of {path: sha256}."""
     digests: dict[str, str] = {}
     for package in PACKAGES:
-        found = util.find_spec(package)
-        root = Path(str(found.origin)).parent if found is not None else Path()
+        root = _root(package)
         for path in sorted(root.rglob("*.py")):
             name = f"{package}/{path.relative_to(root).as_posix()}"
             digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -163,18 +163,48 @@ def changed_files(*, thorough: bool) -> Iterator[str]:
     Reading every byte takes seconds (1.1 GB with a CPU build of torch); the sizes alone less than half a second.
     """
     for dependency in DEPENDENCIES:
-        rows = list(csv.reader(_record(dependency).splitlines()))
-        root = metadata.distribution(dependency) if rows else None
-        for name, digest, size in rows:
-            if root is None or not digest:
-                continue
-            path = Path(str(root.locate_file(name)))
-            try:
-                same = path.stat().st_size == int(size) and (not thorough or _digest(path) == digest)
-            except OSError:
-                same = False
-            if not same:
-                yield name
+        yield from _changed_files(dependency, thorough=thorough)
+
+
+def changed_own_files() -> list[str] | None:
+    """The files of this program that are not as they were installed, and modules beside them; every byte is read.
+
+    None where it is installed in place (``pip install -e``, or run from its source): then nothing lists its files.
+    """
+    changed: list[str] = []
+    for package, name in zip(PACKAGES, DISTRIBUTIONS, strict=True):
+        root = _root(package)
+        listed = {row[0] for row in csv.reader(_record(name).splitlines())}
+        if f"{package}/__init__.py" not in listed:
+            return None
+        where = Path(str(metadata.distribution(name).locate_file(package)))
+        if where.resolve() != root.resolve():
+            changed.append(f"{package} runs from another folder than it was installed in")
+        changed += _changed_files(name, thorough=True)
+        modules = (f"{package}/{path.relative_to(root).as_posix()}" for path in sorted(root.rglob("*.py")))
+        changed += [module for module in modules if module not in listed]
+    return changed
+
+
+def _changed_files(distribution: str, *, thorough: bool) -> Iterator[str]:
+    rows = list(csv.reader(_record(distribution).splitlines()))
+    root = metadata.distribution(distribution) if rows else None
+    for name, digest, size in rows:
+        if root is None or not digest:
+            continue
+        path = Path(str(root.locate_file(name)))
+        try:
+            same = path.stat().st_size == int(size) and (not thorough or _digest(path) == digest)
+        except OSError:
+            same = False
+        if not same:
+            yield name
+
+
+def _root(package: str) -> Path:
+    """The folder that a package runs from."""
+    found = util.find_spec(package)
+    return Path(str(found.origin)).parent if found is not None else Path()
 
 
 def _digest(path: Path) -> str:

@@ -62,6 +62,7 @@ class Maker:
     code: Mapping[str, str]
     environment: Mapping[str, str]
     configuration_sha256: str
+    qualification: Mapping[str, str] | None = None  # ids of the records that qualify the installation, by kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def describe(case: Case, maker: Maker) -> dict[str, Any]:
         "code": dict(maker.code),
         "environment": dict(maker.environment),
         "configuration_sha256": maker.configuration_sha256,
+        "qualification": None if maker.qualification is None else dict(maker.qualification),
         "input": _input(case),
         "checks": [_check(check) for check in case.checks],
         "radiomics": None if decision is None else _radiomics(decision),

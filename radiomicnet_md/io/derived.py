@@ -7,6 +7,7 @@ Rules of this module:
 - UIDs follow from record and source, dates from the record: writing twice gives the same bytes.
 - Each object names, as contributing equipment (PS3.3, C.12.1), what acquired its source and what decided: release,
   record, index in the log and digest of the envelope.
+- Where no object can be made, the source is blamed only if a sound one gives one; a defect of ours stays a defect.
 - A source that states its place in the patient gives that place on; where none is stated, a frame of reference is
   invented for objects that must have one, and is named as invented.
 
@@ -185,6 +186,8 @@ def write_object(
     Raises:
         ConfigurationError: E-OUTPUT-…; E-OUTPUT-HIGHDICOM if the extra ``dicom`` is not installed.
         InputError: E-OUTPUT-SOURCE if the source lacks what the object must copy or refer to.
+
+    Whatever else ``build`` raises is raised as it is.
     """
     try:
         import highdicom as hd
@@ -194,22 +197,44 @@ def write_object(
             "DICOM objects need the package highdicom, which is not installed.",
             remedy="Install 'radiomicnet-md[dicom]', or ask for --format png.",
         ) from None
-    from radiomicnet_md.io import new_images
-
     if reading.dataset is None:
         raise _no_source("The input is no DICOM file, and no Secondary Capture was made of it.")
+
+    def made_of(source: Any) -> bytes:  # noqa: ANN401
+        shown = reading.image.origin.frame
+        frame = None if shown is None else shown.number
+        parents = Parents(_referable(source), reading.image.spacing_mm, receipt, *algorithm, frame)
+        return _encoded(hd, build(hd, parents), parents, source)
+
     with quiet():
         try:
-            shown = reading.image.origin.frame
-            frame = None if shown is None else shown.number
-            parents = Parents(_referable(reading.dataset), reading.image.spacing_mm, receipt, *algorithm, frame)
-            made = build(hd, parents)
-            _complete(hd, made, parents, reading.dataset)
+            data = made_of(reading.dataset)
         except Exception:  # noqa: BLE001 - pydicom and highdicom answer a broken source with almost any exception
+            made_of(_sound(reading))  # what fails with this one too is no fault of the source, and is raised as it is
             raise _no_source("The DICOM source lacks what an object must copy from it or refer to.") from None
-        made.file_meta = new_images.file_meta(made)
-        data = new_images.encode(made)
     write_bytes(path, data, receipt)
+
+
+def _sound(reading: Reading) -> Any:  # noqa: ANN401
+    """A source without a fault, of the size of an image, and in a place where that names one."""
+    from radiomicnet_md.io import new_images
+
+    image = reading.image
+    made = new_images.secondary_capture(np.zeros(image.pixels.shape[1:3], np.uint8), image.spacing_mm, "sound")
+    if "FrameOfReferenceUID" in (reading.dataset or ()):
+        made.FrameOfReferenceUID = derive_uid("sound", "frame of reference")
+        made.ImagePositionPatient, made.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+        made.PixelSpacing = list(image.spacing_mm or (1, 1))
+    return made
+
+
+def _encoded(hd: Any, made: Any, parents: Parents, source: Any) -> bytes:  # noqa: ANN401
+    """The whole file of an object that was built."""
+    from radiomicnet_md.io import new_images
+
+    _complete(hd, made, parents, source)
+    made.file_meta = new_images.file_meta(made)
+    return new_images.encode(made)
 
 
 def _referable(source: Any) -> Any:  # noqa: ANN401 - pydicom is untyped

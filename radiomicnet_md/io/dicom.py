@@ -157,8 +157,12 @@ def described(dataset: Dataset, pixels: NDArray[Any], body: Body) -> Reading:
         burned_in={"YES": True, "NO": False}.get(_text(dataset, "BurnedInAnnotation") or ""),
         frame=body.frame,
     )
-    values = {keyword: text for keyword in IDENTITY_KEYWORDS if (text := _text(dataset, keyword))}
-    return Reading(Image(pixels, origin, _spacing(dataset)), Identity(values), dataset)
+    return Reading(Image(pixels, origin, _spacing(dataset)), identity(dataset), dataset)
+
+
+def identity(dataset: Dataset) -> Identity:
+    """What a data set says of a person."""
+    return Identity({keyword: text for keyword in IDENTITY_KEYWORDS if (text := _text(dataset, keyword))})
 
 
 def _file_meta(data: bytes) -> tuple[int, str | None]:

@@ -95,7 +95,7 @@ def check_folder(folder: Path) -> None:
 
 def _encoder(header: Header, form: str) -> Callable[[Plane], bytes]:
     """The map's bytes from its values; the header is made once."""
-    head = {"nrrd": nrrd_head, "nifti": _nifti_head}[form](header)
+    head = {"nrrd": nrrd_head, "nifti": _map_head}[form](header)
 
     def encode(values: Plane) -> bytes:
         return head + np.ascontiguousarray(values.reshape(header.shape), dtype="<f8").tobytes()
@@ -137,20 +137,25 @@ def _vector(parts: Iterable[float]) -> str:
     return f"({','.join(repr(float(part)) for part in parts)})"
 
 
-def _nifti_head(header: Header) -> bytes:
+def _map_head(header: Header) -> bytes:
     if max(header.shape) > _NIFTI_LARGEST:
         raise UsageError(
             "E-MAPS-NIFTI",
             f"A NIfTI-1 file holds at most {_NIFTI_LARGEST} samples along an axis.",
             remedy="Choose --format nrrd.",
         )
+    return nifti_head(header, _DOUBLE, _DOUBLE, "map")
+
+
+def nifti_head(header: Header, samples: int, bits: int, what: str) -> bytes:
+    """The header of a single NIfTI-1 file, up to its samples; ``samples`` is the code of their type."""
     count = len(header.shape)
     extents = (*header.shape[::-1], 1, 1, 1, 1, 1, 1)[:7]
     steps = (*(header.spacing_mm or (1.0,) * count)[::-1], 1.0)[:3]
     head = bytearray(352)  # the header of 348 bytes, and four that announce no extension
     struct.pack_into("<i", head, 0, 348)
     struct.pack_into("<8h", head, 40, count, *extents)
-    struct.pack_into("<2h", head, 70, _DOUBLE, _DOUBLE)
+    struct.pack_into("<2h", head, 70, samples, bits)
     struct.pack_into("<8f", head, 76, 1.0, *steps, 0.0, 0.0, 0.0, 0.0)
     struct.pack_into("<3f", head, 108, 352.0, 1.0, 0.0)  # vox_offset, scl_slope, scl_inter
     head[123] = _MILLIMETRE if header.spacing_mm else 0
@@ -163,7 +168,7 @@ def _nifti_head(header: Header) -> bytes:
         matrix[:2] *= -1  # NIfTI's x and y point to the right and anterior
         struct.pack_into("<h", head, 254, _SCANNER)
         struct.pack_into("<12f", head, 280, *matrix.ravel())
-    description = b"RadiomicNet-MD map" if header.spacing_mm else b"RadiomicNet-MD map, spacing unknown"
+    description = f"RadiomicNet-MD {what}{'' if header.spacing_mm else ', spacing unknown'}".encode()
     head[148 : 148 + len(description)] = description
     head[344:348] = b"n+1\0"
     return bytes(head)

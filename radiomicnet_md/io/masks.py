@@ -5,7 +5,7 @@ Rules of this module:
 
 - A mask is uint8, 0 or 1, (rows, columns). PNG shows 1 as 255; NIfTI keeps 1.
 - An unknown spacing is written as unknown (NIfTI: ``xyzt_units`` 0; NRRD: none), never as a millimetre.
-- NRRD states the place in the patient where a DICOM source does.
+- NRRD and NIfTI state the place in the patient where a DICOM source does; NIfTI in single precision.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from radiomicnet_md.io.files import write_bytes
 from radiomicnet_md.io.header import Header
-from radiomicnet_md.io.maps import nrrd_head
+from radiomicnet_md.io.maps import nifti_head, nrrd_head
 
 if TYPE_CHECKING:
     from radiomicnet_md_audit.appending import Receipt
 
 _WHITE = 255
-_MILLIMETRE = 2
+_UINT8 = 2  # NIfTI's DT_UINT8
 _GREY, _RGBA = 0, 6  # colour types of PNG
 
 
@@ -58,30 +58,15 @@ def png(levels: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def write_mask_nifti(
-    path: Path, mask: NDArray[np.uint8], spacing_mm: tuple[float, float] | None, receipt: Receipt
-) -> None:
-    """Write a NIfTI-1 file of one slice, compressed if the name ends in ``.gz``.
+def write_mask_nifti(path: Path, mask: NDArray[np.uint8], header: Header, receipt: Receipt) -> None:
+    """Write a NIfTI-1 file, compressed if the name ends in ``.gz``; ``header`` says where its samples lie.
 
-    ``spacing_mm`` is (between rows, between columns). No orientation is stated (``qform_code`` and
-    ``sform_code`` 0): an ultrasound frame has none.
+    Where that is not known, no orientation is stated (``qform_code`` and ``sform_code`` 0).
 
     Raises:
         ConfigurationError: E-OUTPUT-….
     """
-    rows, columns = mask.shape
-    down, across = spacing_mm or (1.0, 1.0)
-    head = bytearray(352)  # the header of 348 bytes, and four that announce no extension
-    struct.pack_into("<i", head, 0, 348)
-    struct.pack_into("<8h", head, 40, 2, columns, rows, 1, 1, 1, 1, 1)
-    struct.pack_into("<2h", head, 70, 2, 8)  # DT_UINT8, 8 bits
-    struct.pack_into("<8f", head, 76, 1.0, across, down, 0.0, 0.0, 0.0, 0.0, 0.0)
-    struct.pack_into("<3f", head, 108, 352.0, 1.0, 0.0)  # vox_offset, scl_slope, scl_inter
-    head[123] = _MILLIMETRE if spacing_mm else 0
-    description = b"RadiomicNet-MD mask" if spacing_mm else b"RadiomicNet-MD mask, spacing unknown"
-    head[148 : 148 + len(description)] = description
-    head[344:348] = b"n+1\0"
-    data = bytes(head) + np.ascontiguousarray(mask, dtype=np.uint8).tobytes()
+    data = nifti_head(header, _UINT8, 8, "mask") + np.ascontiguousarray(mask, dtype=np.uint8).tobytes()
     write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data, receipt)
 
 

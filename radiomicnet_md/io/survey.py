@@ -18,12 +18,13 @@ from typing import Any
 
 from pydicom import dcmread, uid
 
+from radiomicnet_md.image import Identity
 from radiomicnet_md.io import dicom, series
 from radiomicnet_md.io.cine import MAX_FRAMES
 from radiomicnet_md.io.inputs import Input
 from radiomicnet_md.io.series import Slice
 from radiomicnet_md.io.silence import quiet
-from radiomicnet_md.io.source import UnreadableError, sniff
+from radiomicnet_md.io.source import UnreadableError, load, sniff
 
 _TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "PatientID", "IssuerOfPatientID", "NumberOfFrames", "SeriesInstanceUID"),
@@ -72,6 +73,17 @@ def content(item: Input) -> str | None:
         return dicom.body_sha256(item.load())
     except UnreadableError:
         return None
+
+
+def identity(path: Path) -> Identity:
+    """What the header of a file says of a person; nothing where it cannot be read."""
+    tags = ["SpecificCharacterSet", *dicom.IDENTITY_KEYWORDS]
+    try:
+        with quiet():
+            data = BytesIO(dicom.bounded(load(path)))
+            return dicom.identity(dcmread(data, force=True, stop_before_pixels=True, specific_tags=tags))
+    except Exception:  # noqa: BLE001 - the same
+        return Identity()
 
 
 def slices(said: Sequence[Said | None]) -> list[UnreadableError | None]:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person signs one decision with their own key, and everything that could make the signature void is asked before.
+"""A person signs one record with their own key, and everything that could make the signature void is asked before.
 
 Rules of this module:
 
 - What is checked and what is signed are the same: nobody is changed in between (see ``place``).
 - The person is asked for in the log anew: who was disabled, or got a new key, since they entered signs nothing.
-- A clock that is behind the decision's time signs nothing.
+- A clock that is behind the record's time signs nothing.
 - A reason stays in the log for ever, and so names no patient.
 """
 
@@ -23,7 +23,7 @@ from radiomicnet_md.people.place import Place, alone
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md.privacy.holds import checked_reason
 from radiomicnet_md_audit import esignature
-from radiomicnet_md_audit.esignature import MEANINGS, NEED_REASON, NOT_BY_AUTHOR, Signature, Subject
+from radiomicnet_md_audit.esignature import NEED_REASON, NOT_BY_AUTHOR, QUALIFYING, Signature, Subject
 from radiomicnet_md_audit.statement import SIGNATURE, build
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def sign(  # noqa: PLR0913 -- who signs what, meaning what, having seen what
     reason: str | None,
     shown: Mapping[str, str],
 ) -> tuple[Signature, Receipt]:
-    """Sign a decision; ``who`` is a person who has entered, or their id and passphrase.
+    """Sign a decision or a qualification; ``who`` is a person who has entered, or their id and passphrase.
 
-    ``record_id`` begins the decision's id, ``shown`` has the SHA-256 in hex of everything that was displayed, by name.
+    ``record_id`` begins the record's id, ``shown`` has the SHA-256 in hex of everything that was displayed, by name.
     Returns the signature and the receipt of its record. Raises :class:`SignInError`, :class:`SigningError` with a code
     ``E-SIGN-…``, :class:`UsageError` ``E-REASON…``, and what the log raises.
     """
@@ -60,7 +60,7 @@ def _signed(  # noqa: PLR0913 -- as for sign
     place: Place, who: Identity, record_id: str, meaning: str, reason: str | None, shown: Mapping[str, str]
 ) -> tuple[Signature, Receipt]:
     ledger = place.ledger
-    person = _may_sign(place, who)
+    person = _may_sign(place, who, meaning)
     about = _subject(place, record_id)
     signature = Signature(
         record_id=new_id(),
@@ -82,7 +82,7 @@ def _signed(  # noqa: PLR0913 -- as for sign
     return signature, ledger.append(build(SIGNATURE, {"record": about.signed.envelope_sha256}, said))
 
 
-def _may_sign(place: Place, who: Identity) -> Person:
+def _may_sign(place: Place, who: Identity, meaning: str) -> Person:
     person = reading.roster(place.ledger).get(who.id)
     if person is None or person.key != who.public or not person.enabled or person.locked:
         _refuse("E-SIGN-RIGHT", "This person was changed, locked or disabled in the meantime.", "Sign in again.")
@@ -92,8 +92,9 @@ def _may_sign(place: Place, who: Identity) -> Person:
             "Somebody else has set this person's passphrase; it has to be changed by the person before they sign.",
             f"radiomicnet-md users passphrase {who.id}",
         )
-    if not person.may("sign"):
-        _refuse("E-SIGN-RIGHT", "None of this person's roles may sign.", "Ask a reviewer, or an administrator.")
+    if not person.may(esignature.right(meaning)):
+        asked = "someone of the role qa" if meaning in QUALIFYING else "a reviewer"
+        _refuse("E-SIGN-RIGHT", "None of this person's roles may sign this.", f"Ask {asked}, or an administrator.")
     return person
 
 
@@ -103,8 +104,8 @@ def _subject(place: Place, record_id: str) -> Subject:
     if about is None:
         _refuse(
             "E-SIGN-DECISION",
-            "Only a decision that ended as a result or a refusal is signed.",
-            "List the decisions: radiomicnet-md audit list",
+            "Only a decision that ended as a result or a refusal is signed, or a qualification that passed.",
+            "List the decisions: radiomicnet-md audit list; of all kinds: radiomicnet-md audit list --all",
         )
     if about.signed.record_id in erased(place.ledger):
         _refuse("E-SIGN-ERASED", "What this decision was about is erased: nobody can look at it any more.", "None.")
@@ -112,8 +113,10 @@ def _subject(place: Place, record_id: str) -> Subject:
 
 
 def _reason(place: Place, about: Subject, meaning: str, reason: str | None) -> str | None:
-    if meaning not in MEANINGS:
-        _refuse("E-SIGN-MEANING", f"A signature means one of: {', '.join(MEANINGS)}.", "Choose one; none is assumed.")
+    if meaning not in about.meanings:
+        of = "qualification" if about.meanings == QUALIFYING else "decision"
+        listed = f"A signature on a {of} means one of: {', '.join(about.meanings)}."
+        _refuse("E-SIGN-MEANING", listed, "Choose one; none is assumed.")
     if reason is None:
         if meaning in NEED_REASON:
             _refuse("E-SIGN-REASON", f"To {meaning} takes a reason.", "Say it with --reason, without naming a person.")
@@ -132,7 +135,7 @@ def _check(signature: Signature, about: Subject) -> None:
     if signature.time_utc < about.time_utc:
         _refuse(
             "E-SIGN-TIME",
-            "This machine's clock is behind the time of the decision; nothing was signed.",
+            "This machine's clock is behind the time of the record; nothing was signed.",
             "Set the clock, and find out why it was wrong.",
         )
     if not esignature.is_shown(signature.shown):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A file that somebody looked at is taken as what was shown only if this home can make it again from the record.
+"""A file that somebody looked at is taken as what was shown only if the record, or what is kept with it, leads to it.
 
 Rules of this module:
 
 - A result is seen as its picture: image and outline, the ``overlay.png`` of its outputs, byte for byte.
 - A refusal has no picture. It is seen as its page: what ``audit show ID`` prints, saved to a file. The proof at its end
   goes on with the log and is not compared; everything above it is.
+- A qualification is seen as its report: one of the files whose digests its record names.
 - Nothing can be seen any more of what was erased.
 """
 
@@ -20,7 +21,7 @@ from radiomicnet_md import shelf
 from radiomicnet_md.engine import record
 from radiomicnet_md.errors import UsageError
 from radiomicnet_md.review import proven, text
-from radiomicnet_md_audit.statement import DECISION
+from radiomicnet_md_audit.statement import DECISION, QUALIFICATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,20 +50,26 @@ def picture(home: Path, predicate: Mapping[str, Any]) -> bytes | None:
 
 
 def viewed(home: Path, ledger: Ledger, record_id: str, data: bytes) -> dict[str, str]:
-    """What ``data`` shows of a decision, as :func:`~radiomicnet_md.people.sign` takes it: name and SHA-256.
+    """What ``data`` shows of a record, as :func:`~radiomicnet_md.people.sign` takes it: name and SHA-256.
 
-    ``record_id`` begins the decision's id. Raises :class:`UsageError` ``E-SIGN-VIEWED`` for any other file, and
+    ``record_id`` begins the record's id. Raises :class:`UsageError` ``E-SIGN-VIEWED`` for any other file, and
     :class:`IntegrityError` where record or artefacts do not hold.
     """
     statement, proof = proven.prove(ledger, ledger.find(record_id))
     predicate = statement["predicate"]
+    digest = hashlib.sha256(data).hexdigest()
+    if statement["predicateType"] == QUALIFICATION:
+        for file in predicate["files"]:
+            if file["sha256"] == digest:
+                return {file["name"]: digest}
+        _refuse("a report of this qualification: the report.html or report.pdf that was written with it")
     if statement["predicateType"] == DECISION and predicate["state"] == "RESULT":
         if data == picture(home, predicate):
-            return {PICTURE: hashlib.sha256(data).hexdigest()}
+            return {PICTURE: digest}
         _refuse("the picture of this result: the overlay.png that was written with it")
     if statement["predicateType"] != DECISION or not data.startswith(text.above_proof(statement, proof).encode()):
         _refuse("the page of this record: what `radiomicnet-md audit show ID` prints, saved to a file")
-    return {PAGE: hashlib.sha256(data).hexdigest()}
+    return {PAGE: digest}
 
 
 def _refuse(what: str) -> None:

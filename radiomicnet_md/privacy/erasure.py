@@ -8,6 +8,7 @@ Rules of this module:
 - A mark in the vault names that record before it is written. Who opens the home next finishes the removal when the log
   holds the record, and takes the mark away when it does not.
 - A file that a record of somebody else names too is kept.
+- What the node's boxes have set aside of the person goes too; while something of them waits there, nothing does.
 - The person's key goes first: without it the sealed values are noise, wherever a copy of them lies.
 - While this goes on, no case is put away and no export is written in this home (``vault.alone``).
 """
@@ -26,13 +27,14 @@ from radiomicnet_md import shelf, vault
 from radiomicnet_md.errors import IntegrityError, UsageError
 from radiomicnet_md.home import Home
 from radiomicnet_md.intent import new_id
-from radiomicnet_md.privacy import holds, people
+from radiomicnet_md.privacy import boxes, holds, people
 from radiomicnet_md.privacy.history import erased
 from radiomicnet_md.privacy.people import Keeper
 from radiomicnet_md.private import write_private
 from radiomicnet_md.vault import Subject
 from radiomicnet_md_audit import canonical, dsse, statement
 from radiomicnet_md_audit.disk import sync_folder
+from radiomicnet_md_audit.export import digests
 from radiomicnet_md_audit.statement import DECISION, ERASURE, build
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ class Erased:
     receipt: Receipt
     subject: str
     records: tuple[str, ...]
-    removed: int  # artefacts
-    kept: int  # artefacts that somebody else's record names too
+    removed: int  # artefacts, and files that the node had set aside
+    kept: int  # files that somebody else's record names too
 
 
 def erase(keeper: Keeper, subject: Subject, why: str) -> list[Erased]:
@@ -60,7 +62,7 @@ def erase(keeper: Keeper, subject: Subject, why: str) -> list[Erased]:
 
     A long list of records makes several erasure records. Raises :class:`HeldError` ``E-HOLD`` where a hold covers the
     person, :class:`UsageError` ``E-ERASE-NOTHING`` where nothing is kept and for a reason that cannot stand in a log,
-    :class:`BusyError` where others do not leave the home alone.
+    :class:`BusyError` where others do not leave the home alone, and ``E-ERASE-WAITING``.
     """
     with _alone(keeper):
         found = vault.again(keeper.home.folder, subject, keeper.vault_key)
@@ -116,23 +118,28 @@ def _erase(keeper: Keeper, subject: Subject, why: str, namers: _Namers | None) -
     holds.refuse_held(keeper.ledger, subject.id)
     why = holds.checked_reason(keeper, [subject], why)
     named = _named_by(keeper, subject.records)
-    namers = namers or _Namers(keeper.ledger, {digest for digests in named.values() for digest in digests})
+    owner = boxes.Owner(subject, frozenset(_said_by(keeper, subject.records)))
+    boxes.refuse_waiting(keeper.home.folder, owner)
+    aside = boxes.aside(keeper.home.folder, owner)
+    for record_id in subject.records[:1]:
+        named[record_id] |= aside
+    namers = namers or _Namers(keeper.ledger, {digest for found in named.values() for digest in found})
     namers.go_on()
     done = []
     for part in _parts(named):
         past = erased(keeper.ledger)
-        digests = {digest for record_id in part for digest in named[record_id]}
-        shared = digests & namers.others({*past, *part})
+        files = {digest for record_id in part for digest in named[record_id]}
+        shared = files & namers.others({*past, *part})
         anew = not past.keys() >= set(part)
-        if subject.folder or _salted(keeper, subject) or digests - shared or (digests and anew):
-            done.append(_record_and_remove(keeper, subject, part, why, (digests - shared, shared)))
+        if subject.folder or _salted(keeper, subject) or files - shared or (files and anew):
+            done.append(_record_and_remove(keeper, subject, part, why, (files - shared, shared)))
     return done
 
 
 def _record_and_remove(
-    keeper: Keeper, subject: Subject, records: list[str], why: str, digests: tuple[set[str], set[str]]
+    keeper: Keeper, subject: Subject, records: list[str], why: str, files: tuple[set[str], set[str]]
 ) -> Erased:
-    removed, kept = digests
+    removed, kept = files
     about: dict[str, object] = {
         "record_id": new_id(),
         "operator": keeper.operator,
@@ -172,12 +179,14 @@ def _finish(home: Path, ledger: Ledger) -> None:
                 vault.wipe(_mark(home))
 
 
-def _remove(home: Path, folder: str | None, records: Iterable[str], digests: Iterable[str]) -> None:
+def _remove(home: Path, folder: str | None, records: Iterable[str], named: Iterable[str]) -> None:
     """Remove what an erasure record lists, then the mark; may be repeated after a crash."""
     vault.destroy(home, folder, records)
+    gone = set(named)
     with vault.typed():
-        for digest in digests:
+        for digest in gone:
             vault.wipe(shelf.artefact(home, digest))
+        boxes.wipe(home, gone)
         vault.wipe(_mark(home))
 
 
@@ -208,7 +217,7 @@ class _Namers:
 
 
 def _named(keeper: Keeper, records: Iterable[str]) -> set[str]:
-    return {digest for digests in _named_by(keeper, records).values() for digest in digests}
+    return {digest for found in _named_by(keeper, records).values() for digest in found}
 
 
 def _named_by(keeper: Keeper, records: Iterable[str]) -> dict[str, set[str]]:
@@ -221,12 +230,19 @@ def _named_by(keeper: Keeper, records: Iterable[str]) -> dict[str, set[str]]:
     }
 
 
+def _said_by(keeper: Keeper, records: Iterable[str]) -> Iterator[str]:
+    """Every digest that these records name, whether its file is here or not."""
+    for record_id in records:
+        if keeper.ledger.holds(record_id):
+            yield from digests(keeper.ledger.read(keeper.ledger.find(record_id)).predicate)
+
+
 def _parts(named: Mapping[str, set[str]]) -> Iterator[list[str]]:
     """The records in lists that fit into one entry of the log each; at least one, if only an empty one."""
     part: list[str] = []
     size = 0
-    for record_id, digests in named.items():
-        more = 32 + 70 * len(digests)
+    for record_id, files in named.items():
+        more = 32 + 70 * len(files)
         if part and size + more > _MOST_BYTES:
             yield part
             part, size = [], 0

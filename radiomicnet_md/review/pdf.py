@@ -54,9 +54,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """PNG layers of one shape, painted on top of each other."""
+    """PNG layers of one shape, painted on top of each other; ``words`` stand for them where they are not seen."""
 
     layers: Sequence[bytes]
+    words: str = ""
+    widest: float = _WIDEST  # points
 
 
 Block = Heading | Text | Table | Picture
@@ -94,8 +96,8 @@ def _flowable(block: Block, width: float) -> Any:  # noqa: ANN401 - reportlab is
             return Paragraph(_marked(text), _style("Small" if small else "Text", _SMALL if small else _SIZE))
         case Table():
             return _table(block, width)
-        case Picture(layers):
-            return _picture(layers)
+        case Picture(layers, _, widest):
+            return _picture(layers, widest)
 
 
 @cache
@@ -151,7 +153,7 @@ def _table(block: Table, width: float) -> Any:  # noqa: ANN401
     return made
 
 
-def _picture(layers: Sequence[bytes]) -> Any:  # noqa: ANN401
+def _picture(layers: Sequence[bytes], widest: float) -> Any:  # noqa: ANN401
     """The layers as one picture without transparency."""
     from PIL import Image
     from reportlab.platypus import Image as Flowable
@@ -163,7 +165,7 @@ def _picture(layers: Sequence[bytes]) -> Any:  # noqa: ANN401
         whole.alpha_composite(one.resize(size, Image.Resampling.NEAREST))
     out = io.BytesIO()
     whole.convert("RGB").save(out, "PNG")
-    scale = min(_WIDEST / size[0], _TALLEST / size[1])
+    scale = min(widest / size[0], _TALLEST / size[1])
     return Flowable(io.BytesIO(out.getvalue()), size[0] * scale, size[1] * scale, hAlign="LEFT")
 
 

@@ -317,7 +317,7 @@ def test_the_table_of_rights() -> None:
     assert table == {
         "reader": {"read"},
         "reviewer": {"read", "sign", "replay"},
-        "qa": {"read", "sign", "replay", "report", "hold"},
+        "qa": {"read", "sign", "replay", "report", "hold", "qualify"},
         "admin": {"users", "keys"},
     }
     assert not roles.may(["owner"], "sign")

@@ -40,6 +40,7 @@ LAWS: tuple[Callable[..., None], ...] = (
     test_ledger.test_writers_anchor_for_each_other,
     test_store.test_a_failed_transaction_leaves_nothing,
     test_store.test_a_log_is_never_made_over_another,
+    test_store.test_no_change_of_a_row_passes_and_none_is_left_by_trying,
     test_store.test_nodes_in_a_row_are_those_that_are_read_one_by_one,
     test_tampering.test_many_findings_are_counted_not_listed,
 )

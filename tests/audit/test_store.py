@@ -106,6 +106,30 @@ def test_a_failed_transaction_leaves_nothing(site: Site) -> None:
     opened.close()
 
 
+@pytest.mark.verifies("SRS-QUA-004")
+def test_no_change_of_a_row_passes_and_none_is_left_by_trying(site: Site) -> None:
+    opened = Store.open(site.url)
+    assert opened.unrefused() == []
+    assert site.verify().ok
+    opened.close()
+
+
+@pytest.mark.verifies("SRS-QUA-004")
+@pytest.mark.parametrize("table", ["entry", "node", "checkpoint", "event"])
+def test_a_trigger_that_was_taken_away_is_missed(site: Site, table: str) -> None:
+    opened = Store.open(site.url)
+    with sqlite3.connect(site.database) as owner:
+        owner.execute(f"DROP TRIGGER {table}_no_update")
+    (passed,) = opened.unrefused()
+    assert passed.startswith(f"UPDATE {table} ")
+    with sqlite3.connect(site.database) as owner:
+        owner.execute(f"DROP TRIGGER {table}_no_delete")
+        before = owner.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 -- a name of this test
+        assert opened.unrefused()[1:] == [f"DELETE FROM {table}"]  # noqa: S608 -- not run
+        assert owner.execute(f"SELECT count(*) FROM {table}").fetchone() == before  # noqa: S608
+    opened.close()
+
+
 def test_nodes_in_a_row_are_those_that_are_read_one_by_one(site: Site) -> None:
     opened = Store.open(site.url)
     with opened.read() as transaction:

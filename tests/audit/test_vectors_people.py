@@ -15,7 +15,7 @@ from radiomicnet_md_audit import dsse, statement
 from radiomicnet_md_audit.attested import Attested
 from radiomicnet_md_audit.sign import VerifyingKey
 
-pytestmark = pytest.mark.verifies("SRS-SIG-006", "SRS-LOG-005")
+pytestmark = pytest.mark.verifies("SRS-SIG-006", "SRS-LOG-005", "SRS-QUA-001")
 
 
 def codes(file: dict[str, Any], entries: Sequence[str]) -> list[str | None]:

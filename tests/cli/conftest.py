@@ -87,7 +87,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> desks.FakeEngine:
     monkeypatch.setattr(
         opening,
         "_started",
-        lambda release, home: started(release, home) if home.clinical else (made, State.UNQUALIFIED),
+        lambda release, home, stands: started(release, home, stands) if home.clinical else (made, State.UNQUALIFIED),
     )
     monkeypatch.setattr(pictures, "overlay", lambda *_: desks.PICTURE)
     monkeypatch.setattr(pictures, "why", lambda *_: b"why")

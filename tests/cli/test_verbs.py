@@ -98,8 +98,8 @@ def test_a_check_that_breaks_does_not_hide_the_next(monkeypatch: pytest.MonkeyPa
     def broken(settings: config.Settings) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(checkup, "_machine", broken)
-    monkeypatch.setattr(checkup, "_answers", lambda _: (True, "", ""))
+    monkeypatch.setitem(checkup.CHECKS, "machine", broken)
+    monkeypatch.setitem(checkup.CHECKS, "known answers", lambda _: (True, "", ""))
     found = {one.name: one for one in checkup.examine(config.load({"home": str(home)}))}
     assert not found["machine"].ok
     assert found["log"].ok

@@ -83,7 +83,7 @@ def install(patch: pytest.MonkeyPatch) -> KnowingEngine:
     patch.setattr(story, "default_folder", lambda: release.folder)
     patch.setattr(story, "open_release", lambda _folder: release)
     patch.setattr(opening, "verified_release", lambda _settings, _ledger: release)
-    patch.setattr(opening, "_started", lambda _release, _home: (made, State.UNQUALIFIED))
+    patch.setattr(opening, "_started", lambda *_: (made, State.UNQUALIFIED))
     patch.delenv(cases.DATA, raising=False)
     return made
 

@@ -29,10 +29,10 @@ from radiomicnet_md.errors import (
 )
 from radiomicnet_md.image import Identity
 from radiomicnet_md.intent import new_id
-from radiomicnet_md.io import Reading
+from radiomicnet_md.io import Reading, segmentation
 from radiomicnet_md_audit.ledger import Ledger
 from radiomicnet_md_audit.stored import verify_ledger
-from tests import desks
+from tests import desks, patients
 
 
 def predicates(desk: Desk) -> list[dict[str, Any]]:
@@ -189,6 +189,24 @@ def test_a_defect_of_the_engine_is_an_error_with_a_record_and_a_place_in_a_file(
     assert "ZeroDivisionError" in noted
     assert patient not in noted
     assert patient not in str(record)
+    assert desks.tree(out) == {}
+
+
+@pytest.mark.verifies("SRS-OUT-027")
+def test_a_defect_in_an_object_is_told_as_one_and_the_record_of_the_result_stands(
+    desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(number: int) -> str:
+        raise KeyError(number)
+
+    path = patients.write(tmp_path / "in" / "1.dcm", patients.PEOPLE["quill"], 1)
+    monkeypatch.setattr(segmentation, "segment_label", broken)
+    answer = segment_file(path, desk, Target(out, "scan"))
+    assert answer.reason is not None
+    assert (answer.status, answer.reason.code, answer.exit_code) == ("error", "E-UNEXPECTED", ExitCode.UNEXPECTED)
+    (record,) = predicates(desk)
+    assert (record["state"], record["record_id"]) == ("RESULT", answer.record_id)
+    assert "segmentation.py" in (desk.home.folder / "logs" / "errors.jsonl").read_text()
     assert desks.tree(out) == {}
 
 

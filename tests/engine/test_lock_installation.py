@@ -17,6 +17,7 @@ from radiomicnet_md.engine.release import Release
 from radiomicnet_md.engine.state import State
 from radiomicnet_md.errors import ConfigurationError, ExitCode, NotQualifiedError
 from radiomicnet_md.home import Home
+from radiomicnet_md.qualified import Standing
 
 pytestmark = pytest.mark.verifies("SRS-REL-008")
 NAME = "lockprobe"
@@ -101,6 +102,6 @@ def test_a_release_built_by_another_series_of_this_program_is_refused(version: s
 @pytest.mark.verifies("SRS-REL-004")
 def test_a_device_whose_packages_changed_is_degraded_and_gets_no_engine(site: Path) -> None:
     home = Home(site, clinical=False, origin="o", stored_passphrase=True, installed={NAME: "0" * 64})
-    problem, state = opening._started(Release(site, {}, "", "", {}), home)
+    problem, state = opening._started(Release(site, {}, "", "", {}), home, Standing(lacks=("iq",)))
     assert isinstance(problem, NotQualifiedError)
     assert (problem.code, state) == ("E-INSTALLATION-CHANGED", State.DEGRADED)

@@ -28,7 +28,8 @@ from PIL import Image as Pillow
 from radiomicnet_md import io
 from radiomicnet_md.engine.acceptance import Admitted, Limits, admit
 from radiomicnet_md.errors import ConfigurationError, InputError
-from radiomicnet_md.io import files
+from radiomicnet_md.io import files, segmentation
+from radiomicnet_md.io.header import Header
 from radiomicnet_md.io.identifiers import derive_uid
 from radiomicnet_md.io.masks import png
 from tests.io import samples
@@ -61,7 +62,7 @@ def test_law_masks_read_back_by_others(mask: NDArray[np.uint8], tmp_path: Path) 
     io.write_mask_png(tmp_path / "mask.png", mask, samples.RECEIPT)
     assert (np.asarray(Pillow.open(tmp_path / "mask.png")) == mask * 255).all()
     for name in ("mask.nii", "mask.nii.gz"):
-        io.write_mask_nifti(tmp_path / name, mask, (0.2, 0.1), samples.RECEIPT)
+        io.write_mask_nifti(tmp_path / name, mask, Header(mask.shape, (0.2, 0.1)), samples.RECEIPT)
         image = sitk.ReadImage(str(tmp_path / name))
         assert (sitk.GetArrayFromImage(image) == mask).all()
         assert image.GetSpacing() == pytest.approx((0.1, 0.2))
@@ -70,7 +71,7 @@ def test_law_masks_read_back_by_others(mask: NDArray[np.uint8], tmp_path: Path) 
 
 @pytest.mark.verifies("SRS-OUT-001", "SRS-INP-004")
 def test_an_unknown_spacing_stays_unknown(tmp_path: Path) -> None:
-    io.write_mask_nifti(tmp_path / "mask.nii.gz", MASK, None, samples.RECEIPT)
+    io.write_mask_nifti(tmp_path / "mask.nii.gz", MASK, Header(MASK.shape), samples.RECEIPT)
     assert nibabel.load(tmp_path / "mask.nii.gz").header.get_xyzt_units()[0] == "unknown"
     assert io.read(tmp_path / "mask.nii.gz").image.spacing_mm is None
 
@@ -81,7 +82,7 @@ def test_the_same_mask_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         io.write_mask_png(tmp_path / name / "mask.png", MASK, samples.RECEIPT)
-        io.write_mask_nifti(tmp_path / name / "mask.nii.gz", MASK, None, samples.RECEIPT)
+        io.write_mask_nifti(tmp_path / name / "mask.nii.gz", MASK, Header(MASK.shape), samples.RECEIPT)
         written.append([path.read_bytes() for path in sorted((tmp_path / name).iterdir())])
     assert written[0] == written[1]
 
@@ -199,7 +200,6 @@ def test_a_picture_becomes_a_source(tmp_path: Path, require: Callable[[str], Pat
     assert faults(require, path) == []
 
 
-@pytest.mark.verifies("SRS-OUT-002")
 @pytest.mark.verifies("SRS-OUT-002", rc=("RC-022",))
 def test_a_source_without_identifiers_is_a_typed_error(tmp_path: Path) -> None:
     source = reading(tmp_path)
@@ -302,4 +302,22 @@ def test_a_source_whose_series_cannot_be_read_is_a_typed_refusal(tmp_path: Path)
             tmp_path / "mask.dcm", reading, np.zeros((96, 128), np.uint8), samples.RECEIPT, samples.ALGORITHM
         )
     assert caught.value.code == "E-OUTPUT-SOURCE"
+    assert not (tmp_path / "mask.dcm").exists()
+
+
+@pytest.mark.verifies("SRS-OUT-027")
+@pytest.mark.parametrize("change", [None, _placed, _bare], ids=["plain", "placed", "bare"])
+@pytest.mark.parametrize("kind", [KeyError, TypeError, AttributeError, ValueError])
+def test_a_defect_of_ours_is_not_laid_on_the_source(
+    change: Callable[[Any], None] | None,
+    kind: type[Exception],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(number: int) -> str:
+        raise kind(number)
+
+    monkeypatch.setattr(segmentation, "segment_label", broken)
+    with pytest.raises(kind):
+        segmented(tmp_path, reading(tmp_path, change), MASK)
     assert not (tmp_path / "mask.dcm").exists()

@@ -165,13 +165,11 @@ FAULTS: dict[str, tuple[str, Callable[[Tree], object]]] = {
     "test at another level": (
         "T06",
         lambda tree: (
-            tree.write("tests/test_part.py", HEAD + GOOD.replace('001")', '001", level="system")')),
-            tree.write(
-                "tests/test_attack.py",
-                HEAD
-                + '@pytest.mark.verifies("SRS-ABC-001", rc=("RC-001",), level="system")\ndef test_breaks(): pass\n',
+            _second_requirement(
+                tree, '\n\n@pytest.mark.verifies("SRS-ABC-002", level="system")\ndef test_two():\n    pass\n'
             ),
-            _settle(tree),
+            tree.outcomes((NODEID, "passed", ""), ("tests/test_part.py::test_two", "passed", "")),
+            command.write_pages(tree.root),
         ),
     ),
     "test failed": ("T07", lambda tree: tree.outcomes((NODEID, "failed", "assert 0"))),

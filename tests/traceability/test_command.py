@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from radiomicnet_md_audit.errors import ConfigurationError
-from radiomicnet_md_traceability import command, graph, load, matrix, results, rules
+from radiomicnet_md_traceability import command, graph, load, matrix, results, rules, verify
 
 if TYPE_CHECKING:
     from tests.traceability.conftest import Tree
@@ -112,3 +112,15 @@ def test_the_trace_runs_without_the_device(root: Path) -> None:
         [sys.executable, "-c", blocked + program + start], cwd=root, capture_output=True, text=True, check=False
     )
     assert json.loads(run.stdout.splitlines()[-1])["requirements"] >= 65, run.stderr
+
+
+def test_each_code_of_the_trace_stands_on_a_page(root: Path) -> None:
+    source = "".join(file.read_text(encoding="utf-8") for file in (root / "traceability").rglob("*.py"))
+    page = (root / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
+    codes = set(re.findall(r"E-(?:TRACE|EVIDENCE)-[A-Z]+(?:-[A-Z]+)*", source))
+    assert len(codes) >= 8
+    assert {code for code in codes if f"`{code}`" not in page} == set()
+    refusals = {int(code) for code in re.findall(r'"V(\d\d)"', Path(str(verify.__file__)).read_text(encoding="utf-8"))}
+    how_to = (root / "docs" / "how-to" / "build-the-evidence.md").read_text(encoding="utf-8")
+    told = [range(int(first), int(last) + 1) for first, last in re.findall(r"V(\d\d) to V(\d\d)", how_to)]
+    assert {code for code in refusals if not any(code in some for some in told)} == set()

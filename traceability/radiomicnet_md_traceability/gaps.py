@@ -8,14 +8,6 @@ from dataclasses import dataclass
 from radiomicnet_md_traceability import acceptance, rules_risk, rules_soup, stamp
 from radiomicnet_md_traceability.graph import LINKS, Graph
 
-_PEOPLE = (
-    ("GAP-CLINICAL", "Clinical evaluation, and clinical evidence for every acceptance object"),
-    ("GAP-USABILITY", "Summative evaluation of usability with intended users"),
-    ("GAP-QMS", "Quality management system, its certificate, and the person responsible for regulatory compliance"),
-    ("GAP-VALIDATION", "Validation by persons who took no part in the design"),
-    ("GAP-BENEFIT", "Benefit-risk judgement, and acceptance of the overall residual risk, by a named person"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -26,14 +18,12 @@ class Gap:
 
 
 def of_items(graph: Graph) -> tuple[Gap, ...]:
-    """The gaps that the items alone tell."""
-    found = [Gap(id_, text) for id_, text in _PEOPLE]
-    found += [
+    """The gaps that the items alone tell: rows of a checklist that await what a manufacturer supplies."""
+    return tuple(
         Gap(item.id, str(item.values["manufacturer"]))
         for item in graph.items.of("clause")
         if "manufacturer" in item.values
-    ]
-    return tuple(found)
+    )
 
 
 def of_state(graph: Graph) -> tuple[Gap, ...]:

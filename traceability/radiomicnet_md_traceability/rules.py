@@ -108,7 +108,7 @@ RULES = (
     Rule("T20", "a listed platform was tested", "run the tests there, or no longer list it", results.platform),
     Rule(
         "T21",
-        "the instructions for use say what labelling demands",
+        "the instructions for use say what labelling demands, and define each measure they name",
         "write it in docs/regulatory/ifu.md",
         items.labelling,
     ),

@@ -18,6 +18,12 @@ _VAGUE = re.compile(
     r"optimal|properly|quick|quickly|reasonable|robust|several|sufficient|suitable|timely|user-friendly|usually)\b",
     re.IGNORECASE,
 )
+_UNFILLED = re.compile(r"\{\{.*?\}\}|\$\{.*?\}|<[A-Z_ -]{3,}>|\[\[.*?\]\]|\b(?:TBD|TODO|FIXME)\b")
+_METRIC = re.compile(
+    r"\b(ASSD|AUC|AUROC|Brier|Dice|ECE|HD95|Hausdorff|ICC|IoU|Jaccard|NSD|precision|recall|"
+    r"sensitivity|specificity)\b",
+    re.IGNORECASE,
+)
 
 
 def schema(graph: Graph) -> Iterator[Place]:
@@ -113,13 +119,18 @@ def clause(graph: Graph) -> Iterator[Place]:
 
 
 def labelling(graph: Graph) -> Iterator[Place]:
-    """T21: labelling requirements whose words the instructions for use do not hold."""
+    """T21: labelling requirements that the instructions for use do not meet, and words there that mean nothing yet."""
     file = graph.root / INSTRUCTIONS
     text = " ".join(file.read_text(encoding="utf-8").split()) if file.is_file() else ""
     for item in graph.items.of("labelling"):
         for phrase in item.links("phrases"):
             if phrase not in text:
                 yield item.id, f'"{phrase}" does not stand in {INSTRUCTIONS}'
+    for word in sorted(set(_UNFILLED.findall(text))):
+        yield INSTRUCTIONS, f'"{word}" was never filled in'
+    for word in sorted({found.lower() for found in _METRIC.findall(text)}):
+        if f"**{word}**" not in text.lower():
+            yield INSTRUCTIONS, f'"{word}" is used and nowhere defined, as **{word}**'
 
 
 def design(graph: Graph) -> Iterator[Place]:

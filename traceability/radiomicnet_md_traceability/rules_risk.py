@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from radiomicnet_md_traceability.collect import symbol_exists
+from radiomicnet_md_traceability.collect import BoundTest, symbol_exists
 from radiomicnet_md_traceability.findings import Place
 from radiomicnet_md_traceability.graph import Graph
+from radiomicnet_md_traceability.load import Item
 
 MUTANTS = Path(".results") / "mutants.json"
 
@@ -65,14 +66,23 @@ def survived(graph: Graph) -> Iterator[Place]:
 
 
 def same_tests(graph: Graph) -> Iterator[Place]:
-    """T14: controls whose effect rests on the tests of their presence, or on no test."""
+    """T14: controls whose effect rests on the tests of their presence, on tests of something else, or on no test."""
     for control in graph.items.of("control"):
         present = {test.nodeid for test in graph.implementation_tests_of(control)}
-        attacked = {test.nodeid for test in graph.attackers_of(control.id)}
-        if present and not attacked:
+        attackers = graph.attackers_of(control.id)
+        if present and not attackers:
             yield control.id, "no test says that it attacks it"
-        elif present and present == attacked:
+        elif present and present == {test.nodeid for test in attackers}:
             yield control.id, "the tests of its effect are those of its presence"
+        elif attackers and not any(_fits(graph, control, test) for test in attackers):
+            yield control.id, "no test that attacks it is of a requirement it implements, at that requirement's level"
+
+
+def _fits(graph: Graph, control: Item, test: BoundTest) -> bool:
+    """Whether a test looks where the control acts: that a port answers shows nothing about what lies behind it."""
+    requirements = [graph.items.by_id[id_] for id_ in control.links("implements") if id_ in graph.items.by_id]
+    levels = {one.id: one.values.get("verification", {}).get("level") for one in requirements}
+    return any(test.level in ("", levels[id_]) for id_ in test.ids if id_ in levels)
 
 
 def unrated(graph: Graph) -> Iterator[Place]:

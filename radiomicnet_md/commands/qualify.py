@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``qualify``: tests of this installation where it runs, with a report and a record that somebody of QA signs.
+
+How to, from a new home to a signed report: ``docs/how-to/qualify-an-installation.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from radiomicnet_md.commands.call import Call
+from radiomicnet_md.errors import ConfigurationError, ExitCode
+
+if TYPE_CHECKING:
+    from radiomicnet_md.engine.release import Release
+    from radiomicnet_md.privacy.people import Keeper
+    from radiomicnet_md_validation.qualification.checks import Result
+
+    Run = Callable[[Call, Keeper, Release], Iterable[Result]]
+
+_EXAMPLE = """\
+examples:
+  radiomicnet-md qualify iq --out iq
+  radiomicnet-md sign ID --meaning qualify --user quinn --viewed iq/report.html
+
+A qualification counts for this very installation once somebody of the role qa has signed its record. A clinical home
+decides when installation (iq) and operation (oq) count. Exit code 3 where a check did not pass.
+"""
+_NEEDED: Final = {"reportlab": "report", "matplotlib": "report", "pytest": "validation"}
+
+
+def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """Add the kinds of qualification."""
+    parser.epilog = _EXAMPLE
+    verbs = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, help_ in {"iq": "the installation: is this what was released, and is this computer fit for it?"}.items():
+        one = verbs.add_parser(kind, help=help_, parents=[shared], allow_abbrev=False)
+        one.add_argument("--out", required=True, type=Path, metavar="DIR", help="a folder for the report")
+
+
+def run(call: Call) -> int:
+    """Qualify, and say where the report and its record are."""
+    _refuse_absent()
+    from radiomicnet_md.opening import open_keeper, verified_release
+    from radiomicnet_md_validation.qualification import checks, iq, recording
+
+    kind, out, settings = call.given.kind, call.given.out, call.settings()
+    recording.check_folder(out)
+    with open_keeper(settings) as keeper:
+        release = verified_release(settings, keeper.ledger)
+        began = keeper.ledger.writer.clock().text()
+        results = list(_told(call, iq.examine(settings), len(iq.protocol())))
+        protocol = checks.protocol(iq.sources())
+        done = recording.record(keeper, release, kind, began, protocol, results, out)
+    said, receipt = done.said, done.receipt
+    text = (
+        f"{kind.upper()} {said.verdict}: {said.passed} passed, {len(said.not_passed)} did not\n"
+        f"  report  {out / 'report.html'}, report.pdf, report.json\n"
+        f"  record  {receipt.record_id} at {receipt.index} in the log"
+    )
+    call.console.emit(done.line(), text)
+    if said.verdict != "PASS":
+        call.console.note("Nothing is qualified by this; see what did not pass in the report.")
+        return ExitCode.SOME_FAILED
+    page = out / "report.html"
+    short = receipt.record_id[:8]
+    call.console.note(f"Read it, then: radiomicnet-md sign {short} --meaning qualify --user ID --viewed {page}")
+    return ExitCode.OK
+
+
+def _told(call: Call, results: Iterable[Result], total: int) -> Iterable[Result]:
+    """The results, each told as it ends."""
+    for number, one in enumerate(results, 1):
+        more = "" if one.verdict == "PASS" else f"\n      {one.actual}"
+        call.console.note(f"{number:>3}/{total} {one.id} {one.verdict:<14} {one.objective}{more}")
+        yield one
+
+
+def _refuse_absent() -> None:
+    absent = sorted({extra for package, extra in _NEEDED.items() if find_spec(package) is None})
+    if absent:
+        raise ConfigurationError(
+            "E-PART-ABSENT",
+            f"A qualification needs the optional parts {' and '.join(absent)}, which are not installed.",
+            remedy=f"Install them: pip install 'radiomicnet-md[{','.join(absent)}]'",
+        )
