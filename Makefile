@@ -6,8 +6,9 @@
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
-#   make quantities    what the millimetres are worth, as in docs/reference/quantitation.md; QUANTITIES_FLAGS=--write
-#                 also writes that page
+#   make quantities    what the numbers are worth: reference objects, repeatability and robustness, as in
+#                 docs/reference/quantitation.md, repeatability.md and robustness.md; QUANTITIES_FLAGS=--write also
+#                 writes these pages
 #   make faults   kills, failing disks, a killed server and jumping clocks at thousands of points of the audit log, as in
 #                 docs/reference/audit-evidence.md; FAULTS_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
@@ -88,6 +89,8 @@ determinism: setup
 
 quantities: setup
 	@$(BIN)/python -m radiomicnet_md_validation.reference_objects $(QUANTITIES_FLAGS)
+	@$(BIN)/python -m radiomicnet_md_validation.repeatability $(QUANTITIES_FLAGS)
+	@$(BIN)/python -m radiomicnet_md_validation.robustness $(QUANTITIES_FLAGS)
 
 faults: setup
 	@$(BIN)/python -m tests.audit.faults $(FAULTS_FLAGS)
