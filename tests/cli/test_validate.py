@@ -157,6 +157,7 @@ def test_a_second_opening_of_the_same_images_is_counted_under_other_names_too(
     assert second.lines[-1]["unsealing"]["reuse_count"] == 1
     train = command("validate", folder, "--split", "train", "--out", tmp_path / "train", "--json")
     assert train.lines[-1]["unsealing"] is None
+    assert (tmp_path / "train" / performance_report.FOR_TRACE).read_text() == ""
     assert [kind for kind, _ in entries(home)].count(UNSEALING) == 2
 
 
@@ -225,6 +226,11 @@ def test_a_folder_of_another_measurement_is_refused(home: Path, command: Command
         assert "E-VALIDATE-OTHER" in said.err
     (folder / "masks" / "lesion_1.png").write_bytes(png(np.zeros((96, 128), dtype=np.uint8)))
     assert "it differs in cases" in command("validate", folder, "--split", "test", "--out", out).err
+    noted = json.loads((out / validating.NOTE).read_text())
+    for changed in ({"log": "example.org/other"}, {"release": {**noted["release"], "manifest_sha256": "1" * 64}}):
+        (out / validating.NOTE).write_text(json.dumps(noted | changed))
+        said = command("validate", folder, "--split", "test", "--out", out)
+        assert (said.code, f"cases, {next(iter(changed))}" in said.err) == (2, True)
     (out / validating.NOTE).write_text("no JSON")
     said = command("validate", folder, "--split", "test", "--out", out)
     assert (said.code, "E-VALIDATE-NOTE" in said.err) == (7, True)
