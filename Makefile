@@ -24,6 +24,8 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
+#   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; some minutes;
+#                 MUTATE_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
 #   make bench-node        what the network costs a node, beside the engine's own batch; and
@@ -47,6 +49,7 @@ FUZZ_FLAGS ?=
 DICOM_FUZZ_FLAGS ?=
 FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
+MUTATE_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -61,7 +64,7 @@ JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
+.PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
 
 setup: $(STAMP)
 
@@ -142,6 +145,9 @@ $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 	@rm -rf $(MUTATION)
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
 	@touch $@
+
+mutate-controls: setup
+	@$(BIN)/python -m radiomicnet_md_traceability trace mutate $(MUTATE_FLAGS)
 
 judges: setup $(JUDGES)/.complete
 
