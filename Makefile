@@ -25,7 +25,9 @@
 #                 MUTATION_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
-#   make bench-node        what the network costs a node, beside the engine's own batch
+#   make bench-node        what the network costs a node, beside the engine's own batch; and
+#   make bench-decoding    what reading costs beside deciding; both as in docs/reference/benchmarks-dicom.md,
+#                 BENCH_FLAGS=--write also writes their part of that page
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -58,7 +60,7 @@ JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node docs clean
+.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
 
 setup: $(STAMP)
 
@@ -107,6 +109,9 @@ bench-gpu: setup
 
 bench-node: setup
 	@$(BIN)/python -P benchmarks/dicom_node.py $(BENCH_FLAGS)
+
+bench-decoding: setup
+	@$(BIN)/python -P benchmarks/dicom_decoding.py $(BENCH_FLAGS)
 
 node: setup
 	@RADIOMICNET_MD_KILLS=50 $(BIN)/python -m pytest -q tests/dicomnode/test_listening.py -k killed

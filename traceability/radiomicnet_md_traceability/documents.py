@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from radiomicnet_md_traceability import gaps, soup
+from radiomicnet_md_traceability import gaps, models, soup
 from radiomicnet_md_traceability.graph import Graph
 from radiomicnet_md_traceability.load import Item
 
@@ -21,6 +21,10 @@ STAMP = (
 )
 _WRITTEN = (
     "Written from `traceability/` by `python -m radiomicnet_md_traceability docs`; change the items, not this page.\n"
+)
+_RELEASED = (
+    "Written from the signed files of `radiomicnet_md/releases/` by `python -m radiomicnet_md_traceability docs`; "
+    "their words are the release's own.\n"
 )
 
 
@@ -33,6 +37,8 @@ def pages(graph: Graph) -> dict[str, str]:
         f"{FOLDER}/design.md": _page("Software design", _designs(graph)),
         f"{FOLDER}/checklists.md": _page("Checklists", _clauses(graph)),
         f"{FOLDER}/gaps.md": _page("Gaps", _gaps(graph)),
+        f"{FOLDER}/model/model_card.md": _page("Model card", models.card(graph.root), _RELEASED),
+        f"{FOLDER}/model/data_sheet.md": _page("Data sheet", models.sheet(graph.root), _RELEASED),
     }
 
 
@@ -41,8 +47,8 @@ def requirements(graph: Graph) -> str:
     return _page("Requirements", _requirements(graph))
 
 
-def _page(title: str, lines: Iterator[str]) -> str:
-    return "\n".join([f"# {title}\n", STAMP, _WRITTEN, *lines, ""])
+def _page(title: str, lines: Iterator[str], written: str = _WRITTEN) -> str:
+    return "\n".join([f"# {title}\n", STAMP, written, *lines, ""])
 
 
 def _hazards(graph: Graph) -> Iterator[str]:
