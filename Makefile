@@ -4,6 +4,8 @@
 #   make demo     the whole story on this computer, into demo/
 #   make test     all tests; outcomes also go to .results/ for `radiomicnet-md trace check`
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
+#   make evidence the gate on the latest results of `make test`, and the signed bundle with its public key: .results/evidence.zip
+#                 and .pem
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
 #   make quantities    what the numbers are worth: reference objects, repeatability and robustness, as in
@@ -24,9 +26,13 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
+#   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; some minutes;
+#                 MUTATE_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
-#   make bench-node        what the network costs a node, beside the engine's own batch
+#   make bench-node        what the network costs a node, beside the engine's own batch; and
+#   make bench-decoding    what reading costs beside deciding; both as in docs/reference/benchmarks-dicom.md,
+#                 BENCH_FLAGS=--write also writes their part of that page
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -45,6 +51,7 @@ FUZZ_FLAGS ?=
 DICOM_FUZZ_FLAGS ?=
 FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
+MUTATE_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -58,8 +65,8 @@ MUTATION := $(VENV)/mutation
 JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node docs clean
+.PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
+.PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
 
 setup: $(STAMP)
 
@@ -81,6 +88,16 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m radiomicnet_md_traceability trace check --structure
 	$(BIN)/pip check
+
+# The key is of this checkout alone; who hands a bundle on signs it with a key of their own (docs/how-to/build-the-evidence.md).
+evidence: setup
+	@$(BIN)/radiomicnet-md trace mutate
+	@$(BIN)/radiomicnet-md trace check
+	@[ -f .results/evidence.phrase ] || \
+	(umask 077; $(BIN)/python -c "import secrets; print(secrets.token_hex(16))" > .results/evidence.phrase)
+	@$(BIN)/radiomicnet-md evidence build --out .results/evidence.zip --key .results/evidence.key \
+	--passphrase-file .results/evidence.phrase
+	@$(PYTHON) traceability/radiomicnet_md_traceability/verify.py .results/evidence.zip .results/evidence.pem
 
 determinism: setup
 	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)
@@ -111,6 +128,9 @@ bench-gpu: setup
 bench-node: setup
 	@$(BIN)/python -P benchmarks/dicom_node.py $(BENCH_FLAGS)
 
+bench-decoding: setup
+	@$(BIN)/python -P benchmarks/dicom_decoding.py $(BENCH_FLAGS)
+
 node: setup
 	@RADIOMICNET_MD_KILLS=50 $(BIN)/python -m pytest -q tests/dicomnode/test_listening.py -k killed
 
@@ -137,6 +157,9 @@ $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 	@rm -rf $(MUTATION)
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
 	@touch $@
+
+mutate-controls: setup
+	@$(BIN)/python -m radiomicnet_md_traceability trace mutate $(MUTATE_FLAGS)
 
 judges: setup $(JUDGES)/.complete
 

@@ -21,7 +21,7 @@ from radiomicnet_md_audit.ledger import Ledger
 from tests import desks
 from tests.cli.conftest import Command
 
-pytestmark = pytest.mark.verifies("SRS-MON-002", rc=("RC-037",))
+pytestmark = pytest.mark.verifies("SRS-MON-002")
 FILES = 150
 
 

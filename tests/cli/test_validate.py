@@ -70,7 +70,7 @@ def signed(home: Path, out: Path) -> dict[str, object]:
     return content
 
 
-@pytest.mark.verifies("SRS-PRF-004", "SRS-PRF-005", "SRS-PRF-006", rc=("RC-044", "RC-021"))
+@pytest.mark.verifies("SRS-PRF-004", "SRS-PRF-005", "SRS-PRF-006")
 def test_a_small_test_split_is_opened_decided_scored_and_told_to_be_too_small(
     home: Path, command: Command, folder: Path, tmp_path: Path
 ) -> None:
@@ -139,7 +139,7 @@ def test_a_changed_byte_of_the_signed_account_does_not_open(
         signed(home, out)
 
 
-@pytest.mark.verifies("SRS-PRF-004", rc=("RC-044",))
+@pytest.mark.verifies("SRS-PRF-004")
 def test_a_second_opening_of_the_same_images_is_counted_under_other_names_too(
     home: Path, command: Command, folder: Path, tmp_path: Path
 ) -> None:
@@ -157,6 +157,7 @@ def test_a_second_opening_of_the_same_images_is_counted_under_other_names_too(
     assert second.lines[-1]["unsealing"]["reuse_count"] == 1
     train = command("validate", folder, "--split", "train", "--out", tmp_path / "train", "--json")
     assert train.lines[-1]["unsealing"] is None
+    assert (tmp_path / "train" / performance_report.FOR_TRACE).read_text() == ""
     assert [kind for kind, _ in entries(home)].count(UNSEALING) == 2
 
 
@@ -182,7 +183,7 @@ def test_a_run_that_is_stopped_goes_on_and_opens_and_decides_nothing_twice(
     assert [kind for kind, _ in entries(home)].count(DECISION) == 6
 
 
-@pytest.mark.verifies("SRS-PRF-001", "SRS-PRF-006", rc=("RC-044", "RC-021"))
+@pytest.mark.verifies("SRS-PRF-001", "SRS-PRF-006")
 @pytest.mark.usefixtures("home")
 def test_a_device_that_finds_nothing_has_the_worst_scores_in_the_report(
     engine: desks.FakeEngine, command: Command, folder: Path, tmp_path: Path
@@ -196,7 +197,21 @@ def test_a_device_that_finds_nothing_has_the_worst_scores_in_the_report(
     assert figures["Dice"]["note"] == "descriptive only"
 
 
-@pytest.mark.verifies("SRS-PRF-002", rc=("RC-044",))
+@pytest.mark.verifies("SRS-PRF-005")
+@pytest.mark.usefixtures("home")
+def test_a_device_that_becomes_unfit_while_it_is_measured_is_told_and_not_scored(
+    engine: desks.FakeEngine, command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "CASES_BETWEEN_TESTS", 2)
+    engine.fails_test_after = 0
+    asked = ("validate", folder, "--split", "test", "--out", tmp_path / "out", "--jobs", "1")
+    for _ in range(2):  # nor when it is asked again
+        said = command(*asked)
+        assert (said.code, "E-KAT" in said.err) == (6, True)
+    assert not (tmp_path / "out" / performance_report.JSON).exists()
+
+
+@pytest.mark.verifies("SRS-PRF-002")
 @pytest.mark.usefixtures("home")
 def test_cases_that_training_has_seen_fail_and_write_nothing_for_the_trace(
     command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -225,6 +240,11 @@ def test_a_folder_of_another_measurement_is_refused(home: Path, command: Command
         assert "E-VALIDATE-OTHER" in said.err
     (folder / "masks" / "lesion_1.png").write_bytes(png(np.zeros((96, 128), dtype=np.uint8)))
     assert "it differs in cases" in command("validate", folder, "--split", "test", "--out", out).err
+    noted = json.loads((out / validating.NOTE).read_text())
+    for changed in ({"log": "example.org/other"}, {"release": {**noted["release"], "manifest_sha256": "1" * 64}}):
+        (out / validating.NOTE).write_text(json.dumps(noted | changed))
+        said = command("validate", folder, "--split", "test", "--out", out)
+        assert (said.code, f"cases, {next(iter(changed))}" in said.err) == (2, True)
     (out / validating.NOTE).write_text("no JSON")
     said = command("validate", folder, "--split", "test", "--out", out)
     assert (said.code, "E-VALIDATE-NOTE" in said.err) == (7, True)

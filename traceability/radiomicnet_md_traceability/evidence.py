@@ -31,10 +31,10 @@ from radiomicnet_md_traceability import (
     gaps,
     lobster,
     matrix,
+    mutants,
     results,
     rules,
     rules_items,
-    rules_risk,
     sbom,
     status,
     verify,
@@ -119,6 +119,7 @@ def _contents(graph: Graph) -> dict[str, bytes]:
         "00_index/VERIFY.md": _VERIFY.encode("utf-8"),
         "00_index/verify.py": Path(str(verify.__file__)).read_bytes(),
         "02_risk/hazard_analysis.md": page["hazard_analysis.md"],
+        "02_risk/risk_control_verification.md": page["risk_control_verification.md"],
         "02_risk/rc_verification.csv": _table(
             ("control", "kind", "tests of its presence", "tests that attack it"),
             ((item.id, item.values["kind"], " ".join(test.nodeid for test in graph.implementation_tests_of(item)),
@@ -159,8 +160,8 @@ def _copied(root: Path) -> dict[str, bytes]:
     for folder in (root / "radiomicnet_md" / "releases").glob("*"):
         for name in ("model_card.json", "manifest.json", "training_record.json"):
             places[f"12_ai/{folder.name}/{name}"] = str((folder / name).relative_to(root))
-    if (root / rules_risk.MUTANTS).is_file():
-        places["02_risk/rc_mutation.json"] = str(rules_risk.MUTANTS)
+    if (root / mutants.FILE).is_file():
+        places["02_risk/rc_mutation.json"] = str(mutants.FILE)
     found = {
         place: (root / name).read_bytes() if (root / name).is_file() else _EMPTY.format(name).encode("utf-8")
         for place, name in places.items()
