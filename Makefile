@@ -6,8 +6,9 @@
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
-#   make quantities    what the millimetres are worth, as in docs/reference/quantitation.md; QUANTITIES_FLAGS=--write
-#                 also writes that page
+#   make quantities    what the numbers are worth: reference objects, repeatability and robustness, as in
+#                 docs/reference/quantitation.md, repeatability.md and robustness.md; QUANTITIES_FLAGS=--write also
+#                 writes these pages
 #   make faults   kills, failing disks, a killed server and jumping clocks at thousands of points of the audit log, as in
 #                 docs/reference/audit-evidence.md; FAULTS_FLAGS=--write also writes that page
 #   make bench    speed and size, as in docs/reference/benchmarks.md
@@ -23,9 +24,13 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
+#   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; some minutes;
+#                 MUTATE_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
-#   make bench-node        what the network costs a node, beside the engine's own batch
+#   make bench-node        what the network costs a node, beside the engine's own batch; and
+#   make bench-decoding    what reading costs beside deciding; both as in docs/reference/benchmarks-dicom.md,
+#                 BENCH_FLAGS=--write also writes their part of that page
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -44,6 +49,7 @@ FUZZ_FLAGS ?=
 DICOM_FUZZ_FLAGS ?=
 FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
+MUTATE_FLAGS ?=
 
 # Real data for the demo and for the tests that ask for it; all others run without.
 ifneq ($(wildcard ../shared/data),)
@@ -58,7 +64,7 @@ JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: quantities bench-gpu dicom-fuzz judges node bench-node docs clean
+.PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
 
 setup: $(STAMP)
 
@@ -86,6 +92,8 @@ determinism: setup
 
 quantities: setup
 	@$(BIN)/python -m radiomicnet_md_validation.reference_objects $(QUANTITIES_FLAGS)
+	@$(BIN)/python -m radiomicnet_md_validation.repeatability $(QUANTITIES_FLAGS)
+	@$(BIN)/python -m radiomicnet_md_validation.robustness $(QUANTITIES_FLAGS)
 
 faults: setup
 	@$(BIN)/python -m tests.audit.faults $(FAULTS_FLAGS)
@@ -107,6 +115,9 @@ bench-gpu: setup
 
 bench-node: setup
 	@$(BIN)/python -P benchmarks/dicom_node.py $(BENCH_FLAGS)
+
+bench-decoding: setup
+	@$(BIN)/python -P benchmarks/dicom_decoding.py $(BENCH_FLAGS)
 
 node: setup
 	@RADIOMICNET_MD_KILLS=50 $(BIN)/python -m pytest -q tests/dicomnode/test_listening.py -k killed
@@ -134,6 +145,9 @@ $(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
 	@rm -rf $(MUTATION)
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
 	@touch $@
+
+mutate-controls: setup
+	@$(BIN)/python -m radiomicnet_md_traceability trace mutate $(MUTATE_FLAGS)
 
 judges: setup $(JUDGES)/.complete
 

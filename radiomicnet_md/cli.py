@@ -37,6 +37,7 @@ VERBS = {
     "serve": "the reviewer's page and its REST API, on this machine",
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "mercure": "be a processing module of the orchestrator mercure",
+    "monitor": "watch the log for drift: images, values and refusals against their reference",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "validate": "score a folder of images with masks against what was demanded, and sign the report",
     "trace": "check requirements against tests",

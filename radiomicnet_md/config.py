@@ -53,12 +53,21 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Tls(_Part):
+    """Files (PEM) for TLS: our certificate with its chain, its key, and who may have signed the other side's."""
+
+    certificate_file: Place
+    key_file: Place
+    ca_file: Place
+
+
 class Node(_Part):
     """An archive that speaks DIMSE."""
 
     ae: str = Field(pattern=AE_TITLE.pattern)
     host: str = Field(min_length=1)
     port: int = Field(ge=1, le=0xFFFF)
+    tls: Tls | None = None  # None: in the clear
 
 
 class Web(_Part):

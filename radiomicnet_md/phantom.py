@@ -71,8 +71,11 @@ class _Lesion:
         return np.stack([rows, self.column + self.stretch * radius * np.cos(angle)], axis=1)
 
 
-def make(seed: int, rows: int = 448, columns: int = 560, *, lesion: bool = True) -> Phantom:
-    """Draw a phantom; with ``lesion=False`` a normal breast with empty truth."""
+def make(seed: int, rows: int = 448, columns: int = 560, *, lesion: bool = True, speckle: int | None = None) -> Phantom:
+    """Draw a phantom; with ``lesion=False`` a normal breast with empty truth.
+
+    With ``speckle`` the scatterers alone come from that seed: the same breast, looked at again.
+    """
     random = np.random.Generator(np.random.PCG64(seed))
     down, across = np.mgrid[0:rows, 0:columns].astype(np.float64)
     tissue = _tissue(random, down, rows, columns)
@@ -85,7 +88,8 @@ def make(seed: int, rows: int = 448, columns: int = 560, *, lesion: bool = True)
         truth = np.zeros((rows, columns), dtype=np.uint8)
         outline = np.zeros((0, 2))
     decibel = tissue + _beam(random, rows, columns)
-    levels = 255.0 * (_speckle(random, decibel) - (_WHITE_DB - _RANGE_DB)) / _RANGE_DB
+    scatterers = random if speckle is None else np.random.Generator(np.random.PCG64(speckle))
+    levels = 255.0 * (_speckle(scatterers, decibel) - (_WHITE_DB - _RANGE_DB)) / _RANGE_DB
     return Phantom(np.clip(np.rint(levels), 0, 255).astype(np.uint8), truth, outline, seed)
 
 

@@ -41,7 +41,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "data": lambda: os.environ.get("RADIOMICNET_MD_DATA") or None,
     "dciodvfy": lambda: shutil.which("dciodvfy"),
     "dcmqi": lambda: _programs("dcmqi"),
-    "dcmtk": lambda: shutil.which("storescu"),
+    "dcmtk": lambda: shutil.which("dcmsend"),  # pynetdicom has programs of the other names
     "go": lambda: shutil.which("go"),
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below

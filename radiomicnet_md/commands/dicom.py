@@ -9,18 +9,23 @@ from __future__ import annotations
 import argparse
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from radiomicnet_md.commands import deidentify
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.commands.segment import text as answer_text
 from radiomicnet_md.commands.stopping import asked_to_stop
-from radiomicnet_md.errors import ExitCode
+from radiomicnet_md.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from radiomicnet_md.config import Tls
 
 _QUERY = {"study": "StudyInstanceUID", "accession": "AccessionNumber", "patient-id": "PatientID"}
 _EXAMPLE = """\
 examples:
   radiomicnet-md dicom listen --out results --to archive      receive, decide, send the objects back
   radiomicnet-md dicom send results --to archive              send what was decided elsewhere
+  radiomicnet-md dicom send results --record 3kq8 --to archive   send a record's objects again
   radiomicnet-md dicom fetch --from archive --study 1.2.3 --out study
   radiomicnet-md dicom deidentify study --out copies          without the patient, by PS3.15's basic profile
   radiomicnet-md dicom conformance
@@ -53,10 +58,14 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
         "--study-timeout", default=tables.STUDY_TIMEOUT_S, type=_seconds, metavar="S",
         help="a study is complete when nothing of it came for so long (%(default)s)",
     )  # fmt: skip
+    listen.add_argument("--tls-certificate", type=Path, metavar="FILE", help="certificate and chain, PEM: TLS alone")
+    listen.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
+    listen.add_argument("--tls-ca", type=Path, metavar="FILE", help="who signed the certificates of callers, PEM")
     send = verbs.add_parser("send", parents=[shared], help="send DICOM files, or what waits in the outbox")
     send.add_argument(
         "source", nargs="*", type=Path, metavar="FOLDER", help="files, or folders of them; none: what waits"
     )
+    send.add_argument("--record", metavar="ID", help="the objects of this record alone (id or beginning)")
     send.add_argument("--to", required=True, metavar="NAME", help="the destination")
     send.add_argument("--wait", default=60.0, type=_seconds, metavar="S", help="for so long (%(default)s)")
     fetch = verbs.add_parser("fetch", parents=[shared], help="bring studies from an archive into a folder")
@@ -90,7 +99,7 @@ def _listen(call: Call) -> int:
 
     given, console = call.given, call.console
     compiling.announce(console.note)
-    place = Place(given.ae, given.host, given.port, tuple(given.callers))
+    place = Place(given.ae, given.host, given.port, tuple(given.callers), _tls(given))
     where = {"ae": given.ae, "host": given.host}
     ears = Ears(
         lambda port: console.emit({**where, "port": port}, f"{given.ae} listens on {given.host} port {port}"),
@@ -103,14 +112,13 @@ def _listen(call: Call) -> int:
 
 
 def _send(call: Call) -> int:
-    from radiomicnet_md.dicomnode.sending import send
+    from radiomicnet_md.dicomnode.sending import Errand, send
 
     given, console = call.given, call.console
     return send(
         call.settings(),
         given.to,
-        given.source,
-        given.wait,
+        Errand(given.source, given.wait, given.record),
         lambda sent: console.emit(sent.line(), _sent_text(sent.line())),
     )
 
@@ -143,6 +151,20 @@ def _sent_text(line: dict[str, object]) -> str:
     why = "" if line["why"] is None else f": {line['why']}"
     of = "" if line["of"] is None else f", objects of record {line['of']}"
     return f"{line['status']:<9} to {line['destination']}{why}{of}"
+
+
+def _tls(given: argparse.Namespace) -> Tls | None:
+    from radiomicnet_md.config import Tls
+
+    files = (given.tls_certificate, given.tls_key, given.tls_ca)
+    if not any(files):
+        return None
+    if not all(files):
+        raise UsageError(
+            "E-LISTEN-TLS", "TLS takes a certificate, its key and authorities.", remedy="Name all three, or none."
+        )
+    certificate, key, authorities = files
+    return Tls(certificate_file=certificate, key_file=key, ca_file=authorities)
 
 
 def _ae_title(text: str) -> str:

@@ -96,7 +96,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--site", metavar="ORIGIN", help="refuse any log but this site's (its origin, as --json shows it)"
     )
     erase.patient(parser)
-    parser.add_argument("--last", metavar="N", type=_count, help="the newest N of them")
+    parser.add_argument("--last", metavar="N", type=count, help="the newest N of them")
 
 
 def show(call: Call, ledger: Ledger, records: set[str] | None) -> int:
@@ -165,8 +165,8 @@ def _part(predicate: dict[str, object], name: str) -> dict[str, object]:
 
 
 def _filter(given: argparse.Namespace, records: set[str] | None) -> Filter:
-    since = None if given.since is None else _span(given.since)[0]
-    until = None if given.until is None else _span(given.until)[1]
+    since = None if given.since is None else span(given.since)[0]
+    until = None if given.until is None else span(given.until)[1]
     if since is not None and until is not None and since >= until:
         raise UsageError(
             "E-LIST-TIME", "The time after --until is before the one after --since.", remedy="Exchange the two."
@@ -175,8 +175,11 @@ def _filter(given: argparse.Namespace, records: set[str] | None) -> Filter:
     return Filter(since, until, given.state, (identity, version or None) if identity else None, given.all, records)
 
 
-def _span(text: str) -> tuple[datetime, datetime]:
-    """The moments that a time stands for, the end excluded: a day, or one microsecond."""
+def span(text: str) -> tuple[datetime, datetime]:
+    """The moments that a time stands for, the end excluded: a day, or one microsecond.
+
+    Raises :class:`UsageError` (``E-LIST-TIME``) for what is no time.
+    """
     try:
         with suppress(ValueError):
             day = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
@@ -192,7 +195,8 @@ def _span(text: str) -> tuple[datetime, datetime]:
         ) from None
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError("not a whole number from 1 on")
     return int(text)

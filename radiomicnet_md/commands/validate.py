@@ -64,7 +64,7 @@ def run(call: Call) -> int:
     with asked_to_stop(lambda: call.console.note(_STOPPING)) as (stop, _):
         found = measured(settings, passphrase, asked, stop, tell)
     _say(call, found)
-    return ExitCode.OK if found.verdict == "PASS" else ExitCode.SOME_FAILED
+    return ExitCode.OK if found.report.verdict == "PASS" else ExitCode.SOME_FAILED
 
 
 def _say(call: Call, found: Measured) -> None:
@@ -76,9 +76,8 @@ def _say(call: Call, found: Measured) -> None:
     lines = [
         f"{one.verdict:<12}  {one.objective.id}  {one.objective.title}: {number(one.point)}, bound {number(one.bound)}"
         f" (demanded {one.objective.criterion}), n = {one.n} of {one.objective.n_required}; {one.why}"
-        for one in found.judged
+        for one in report.judged
     ]
     counted = [] if opened is None else [f"opened by record {opened.record_id}; reuse_count {opened.reuse_count}"]
-    text = [*lines, *counted, f"{found.verdict}  {call.given.out / performance_report.PAGE}  ({report.stamp})"]
-    summary = {name: value for name, value in performance_report.content(report).items() if name != "cases"}
-    call.console.emit({**summary, "files": dict(found.files)}, "\n".join(text))
+    text = [*lines, *counted, f"{report.verdict}  {call.given.out / performance_report.PAGE}  ({report.stamp})"]
+    call.console.emit(found.summary, "\n".join(text))

@@ -81,8 +81,9 @@ def _web() -> Iterable[str]:
 def _security() -> Iterable[str]:
     yield "## Security and character sets"
     yield ""
-    yield "DIMSE is not encrypted: listen on this machine or inside a network that is protected otherwise. DICOMweb"
-    yield "takes TLS, except on this machine. Character sets are passed on as they came; none is converted."
+    yield "DIMSE is encrypted on request (TLS 1.2 or later, PS3.15 B.9), and then both sides show certificates; without"
+    yield "it, listen on this machine or inside a network that is protected otherwise. DICOMweb takes TLS, except on"
+    yield "this machine. Character sets are passed on as they came; none is converted."
 
 
 def _names(uids: Iterable[UID]) -> Iterable[tuple[str, str]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from radiomicnet_md.config import Node, Settings, Web
-from radiomicnet_md.dicomnode import tables
+from radiomicnet_md.dicomnode import encryption, tables
 from radiomicnet_md.errors import ConfigurationError
 
 _NO_ROOM = range(0xA700, 0xA800)
@@ -59,7 +59,10 @@ class Peer:
 
 
 def named(settings: Settings, name: str, ae_title: str = tables.AE_TITLE) -> Peer:
-    """The destination of this name; :class:`ConfigurationError` ``E-DESTINATION`` where there is none."""
+    """The destination of this name.
+
+    :class:`ConfigurationError` ``E-DESTINATION`` where there is none, ``E-TLS-FILE`` where its files are not right.
+    """
     if name not in settings.destinations:
         known = ", ".join(sorted(settings.destinations)) or "none is"
         raise ConfigurationError(
@@ -67,7 +70,10 @@ def named(settings: Settings, name: str, ae_title: str = tables.AE_TITLE) -> Pee
             f"No destination {name!r} is configured; {known}.",
             remedy="Add it under 'destinations' in the configuration file (docs/reference/configuration.md).",
         )
-    return Peer(name, settings.destinations[name], ae_title)
+    at = settings.destinations[name]
+    if isinstance(at, Node) and at.tls is not None:
+        encryption.calling(at.tls)
+    return Peer(name, at, ae_title)
 
 
 def web_client(at: Web) -> Any:  # noqa: ANN401 -- dicomweb_client's, untyped by its own imports
@@ -125,7 +131,8 @@ def association(at: Node, ae_title: str, contexts: Iterable[tuple[str, list[str]
     entity.maximum_pdu_size = tables.ADVERTISED_PDU
     for sop_class, syntaxes in contexts:
         entity.add_requested_context(sop_class, syntaxes)
-    made = entity.associate(at.host, at.port, ae_title=at.ae, **more)
+    encrypted = None if at.tls is None else (encryption.calling(at.tls), at.host)
+    made = entity.associate(at.host, at.port, ae_title=at.ae, tls_args=encrypted, **more)
     if not made.is_established:
         if made.is_aborted and made.rejected_contexts and not made.accepted_contexts:
             raise RefusedError("no class or transfer syntax of these is accepted")

@@ -7,15 +7,18 @@ Rules of this module (C-STORE and C-ECHO are PS3.4, annexes B and A; association
 - A class or transfer syntax that is not in ``tables`` gets no presentation context.
 - The data set is kept byte for byte; of its content only the identifiers are read.
 - Nothing is kept of an instance whose association ended before the instance did.
+- With TLS, who shows no certificate that was asked for gets no further than that.
 - A PDU or an instance that is larger than ``tables`` allows cuts its association off.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from socketserver import BaseServer
 from typing import Any
@@ -25,7 +28,8 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
-from radiomicnet_md.dicomnode import tables
+from radiomicnet_md.config import Tls
+from radiomicnet_md.dicomnode import encryption, tables
 from radiomicnet_md.dicomnode.inbox import Inbox, NoRoomError, request_id
 from radiomicnet_md.errors import BusyError, UsageError
 from radiomicnet_md.io.identifiers import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -42,6 +46,7 @@ class Place:
     host: str = "127.0.0.1"
     port: int = tables.PORT
     callers: tuple[str, ...] = ()  # AE titles that may call; none: all may
+    tls: Tls | None = None  # None: in the clear
 
     def check(self) -> None:
         """Raise :class:`UsageError` ``E-LISTEN-ADDRESS`` where the host is no address of a machine."""
@@ -59,9 +64,11 @@ class Receiver:
     def __init__(self, place: Place, inbox: Inbox, manifest_sha256: str, refuse_full: Callable[[], None]) -> None:
         """Listen from now on; ``refuse_full`` raises :class:`BusyError` while nothing new may come in.
 
-        Raises :class:`UsageError` ``E-LISTEN-ADDRESS`` where the address cannot be used.
+        Raises :class:`UsageError` ``E-LISTEN-ADDRESS`` where the address cannot be used,
+        :class:`ConfigurationError` ``E-TLS-FILE``.
         """
         place.check()
+        encrypted = None if place.tls is None else encryption.answering(place.tls)
         self._inbox, self._manifest, self._refuse_full = inbox, manifest_sha256, refuse_full
         self._sizes: dict[Any, int] = {}
         try:
@@ -73,7 +80,7 @@ class Receiver:
                     (evt.EVT_CONN_CLOSE, self._forget),
                 ],
                 server_class=ThreadedAssociationServer,
-                request_handler=_Handler,
+                request_handler=partial(_Handler, encrypted=encrypted),
             )
         except OSError as error:
             raise UsageError(
@@ -81,6 +88,7 @@ class Receiver:
                 f"The address {place.host} port {place.port} cannot be used: {error.strerror}.",
                 remedy="Name another port; 0 takes a free one.",
             ) from error
+        self._server.daemon_threads = True  # a caller that never says anything does not hold up the end
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="receiver", daemon=True)
         self._thread.start()
@@ -123,7 +131,26 @@ class Receiver:
 
 
 class _Handler(RequestHandler):
-    """Connections whose PDUs are no longer than :data:`tables.MOST_PDU`; pynetdicom would read any length."""
+    """Connections whose PDUs are no longer than :data:`tables.MOST_PDU`; pynetdicom would read any length.
+
+    TLS begins here, in the connection's own thread: pynetdicom would let one silent caller keep out all others.
+    """
+
+    def __init__(self, *connection: Any, encrypted: ssl.SSLContext | None) -> None:  # noqa: ANN401 -- socketserver's
+        self._encrypted = encrypted
+        super().__init__(*connection)
+
+    def handle(self) -> None:
+        if self._encrypted is not None:
+            plain: Any = self.request
+            plain.settimeout(tables.ACSE_TIMEOUT_S)
+            try:
+                self.request = self._encrypted.wrap_socket(plain, server_side=True)
+            except OSError:
+                plain.close()
+                return
+            self.request.settimeout(None)
+        super().handle()
 
     def _create_association(self) -> Any:  # noqa: ANN401 -- pynetdicom's association
         made = super()._create_association()

@@ -146,9 +146,16 @@ def record(ledger: Ledger, sent: Sent, operator: str, stamps: tuple[str, ...]) -
     ledger.append(build(SENDING, digests, predicate))
 
 
-def send(
-    settings: Settings, name: str, sources: Sequence[Path], wait_s: float, tell: Callable[[Sent], None]
-) -> ExitCode:
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What is to be sent, and for how long that may take."""
+
+    sources: Sequence[Path]  # files, and folders of them; none: what waits in the outbox
+    wait_s: float
+    record: str | None = None  # the beginning of an id: objects of no other record
+
+
+def send(settings: Settings, name: str, errand: Errand, tell: Callable[[Sent], None]) -> ExitCode:
     """Put DICOM files into the outbox and wait until they are sent; without sources, what waits there already.
 
     3 where the archive refused some for good. Raises :class:`BusyError` ``E-SEND-WAITING`` where it had not taken all
@@ -156,11 +163,15 @@ def send(
     ``E-SEND-NOTHING``; the outbox's own.
     """
     peer, outbox = named(settings, name), Outbox(settings.home)
-    jobs = [outbox.put(name, files, of) for of, files in _gathered(sources)]
+    jobs = [outbox.put(name, files, of) for of, files in _gathered(errand)]
     waiting = {job.id: job for job in jobs or outbox.jobs() if job.destination == name}
-    if sources and not jobs:
-        raise InputError("E-SEND-NOTHING", "There is no DICOM file to send.", remedy="Name a folder with *.dcm files.")
-    failed, until = False, time.monotonic() + wait_s
+    if (errand.sources or errand.record) and not jobs:
+        raise InputError(
+            "E-SEND-NOTHING",
+            "There is no DICOM file to send.",
+            remedy="Name a folder with *.dcm files, and with --record the folder that the record's objects went to.",
+        )
+    failed, until = False, time.monotonic() + errand.wait_s
 
     def told(sent: Sent) -> None:
         nonlocal failed
@@ -177,15 +188,17 @@ def send(
     if left:
         raise BusyError(
             "E-SEND-WAITING",
-            f"{left} jobs wait in the outbox: {name} did not take them in {wait_s:g} s.",
+            f"{left} jobs wait in the outbox: {name} did not take them in {errand.wait_s:g} s.",
             remedy=f"They are kept. Try again: radiomicnet-md dicom send --to {name}",
         )
     return ExitCode.SOME_FAILED if failed else ExitCode.OK
 
 
-def _gathered(sources: Sequence[Path]) -> Iterator[tuple[str | None, list[Path]]]:
+def _gathered(errand: Errand) -> Iterator[tuple[str | None, list[Path]]]:
     """The files to send, by the record that they belong to, as the note beside them says."""
-    for source in sources:
+    for source in errand.sources:
         files = [source] if source.is_file() else sorted(source.rglob("*.dcm"))
         for folder, inner in groupby(files, key=lambda path: path.parent):
-            yield record_of(folder), list(inner)
+            of = record_of(folder)
+            if errand.record is None or (of or "").startswith(errand.record):
+                yield of, list(inner)

@@ -153,10 +153,9 @@ def _table(block: Table, width: float) -> Any:  # noqa: ANN401
     return made
 
 
-def _picture(layers: Sequence[bytes], widest: float) -> Any:  # noqa: ANN401
-    """The layers as one picture without transparency."""
+def flattened(layers: Sequence[bytes]) -> tuple[bytes, tuple[int, int]]:
+    """The layers as one PNG without transparency, and its columns and rows."""
     from PIL import Image
-    from reportlab.platypus import Image as Flowable
 
     opened = [Image.open(io.BytesIO(layer)).convert("RGBA") for layer in layers]
     size = max((one.size for one in opened), key=lambda size: size[0] * size[1])
@@ -165,8 +164,15 @@ def _picture(layers: Sequence[bytes], widest: float) -> Any:  # noqa: ANN401
         whole.alpha_composite(one.resize(size, Image.Resampling.NEAREST))
     out = io.BytesIO()
     whole.convert("RGB").save(out, "PNG")
-    scale = min(widest / size[0], _TALLEST / size[1])
-    return Flowable(io.BytesIO(out.getvalue()), size[0] * scale, size[1] * scale, hAlign="LEFT")
+    return out.getvalue(), size
+
+
+def _picture(layers: Sequence[bytes], widest: float) -> Any:  # noqa: ANN401
+    from reportlab.platypus import Image as Flowable
+
+    data, (columns, rows) = flattened(layers)
+    scale = min(widest / columns, _TALLEST / rows)
+    return Flowable(io.BytesIO(data), columns * scale, rows * scale, hAlign="LEFT")
 
 
 def _numbered(foot: str) -> Any:  # noqa: ANN401

@@ -101,6 +101,7 @@ class TestFile:
         with refused("E-ANCHOR-EXISTS", ConfigurationError):
             file.create()
 
+    @pytest.mark.verifies("SRS-LOG-006", rc=("RC-005",))
     def test_what_is_missing_is_written(self, file: AnchorFile) -> None:
         for size in (1, 4, 4, 6):
             file.catch_up(size, LOG.get)

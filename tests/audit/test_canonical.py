@@ -82,6 +82,7 @@ def test_keys_sort_by_utf16_units_as_rfc_8785_says() -> None:
     assert canonical.dumps({"\ufb33": 1, "😀": 2}) == '{"😀":2,"\ufb33":1}'.encode()
 
 
+@pytest.mark.verifies("SRS-REC-006", rc=("RC-004",))
 def test_vectors(vectors: Callable[[str], dict[str, Any]]) -> None:
     for accepted in vectors("canonical")["accept"]:
         assert canonical.dumps(canonical.loads(accepted.encode())) == accepted.encode()

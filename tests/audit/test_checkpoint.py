@@ -30,6 +30,7 @@ def test_the_text_is_origin_size_and_root() -> None:
     assert str(HEAD) == "example.org/log\n7\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
 
 
+@pytest.mark.verifies("SRS-LOG-003", rc=("RC-004",))
 def test_both_keys_sign_and_both_are_demanded() -> None:
     signed = checkpoint.issue(HEAD, KEYS, 1_700_000_000)
     assert checkpoint.open_(signed, PUBLIC, ORIGIN) == HEAD

@@ -139,6 +139,7 @@ def test_a_meaning_is_of_the_list_and_has_its_reason(meaning: str, reason: str |
         replace(RITA, key=key(5).public),
     ],
 )
+@pytest.mark.verifies("SRS-SIG-001", rc=("RC-029",))
 def test_the_person_is_of_that_state_name_roles_and_key(who: object) -> None:
     assert _code(put(), who) == "E-SIG-PERSON"
 
@@ -159,6 +160,7 @@ def test_four_failures_do_not_void_a_signature() -> None:
         {"signature": ""},
     ],
 )
+@pytest.mark.verifies("SRS-SIG-001", rc=("RC-029",))
 def test_each_member_is_under_the_signature(changes: Document) -> None:
     assert _code(put(**changes)) == "E-SIG-SIGNATURE"
 
@@ -192,6 +194,7 @@ def test_an_author_rejects_and_does_nothing_else() -> None:
         assert esignature.check(put(), RITA, ABOUT._replace(operator=operator), ORIGIN) == GOOD
 
 
+@pytest.mark.verifies("SRS-SIG-001", rc=("RC-029",))
 def test_a_signature_is_not_older() -> None:
     younger = ABOUT._replace(time_utc="2099-01-01T00:00:00.000001Z")
     assert _code(put(), about=younger) == "E-SIG-TIME"

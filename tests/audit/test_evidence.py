@@ -162,6 +162,7 @@ def test_a_line_of_another_form_is_a_finding(line: bytes, seen: Witnessed) -> No
 # -------------------------------------------------------------------------------- rollback, fork, another history
 
 
+@pytest.mark.verifies("SRS-LOG-016", rc=("RC-005",))
 def test_a_log_set_back_with_all_its_files_contradicts_what_was_seen(seen: Witnessed, tmp_path: Path) -> None:
     shutil.copytree(seen.folder, tmp_path / "backup")
     with seen.open() as ledger:
@@ -173,6 +174,7 @@ def test_a_log_set_back_with_all_its_files_contradicts_what_was_seen(seen: Witne
     assert codes(report) == {"E-WITNESS-LEADS"}
     text = f"On 2026-09-21T14:13:20Z {NAME} saw 9 entries, and it has 6: the log was set back, or entries were cut off."
     assert [(one.index, one.text) for one in report.findings] == [(6, text)]
+    assert [claim.ok for claim in report.claims].count(False) == 1
     with back.open() as ledger:  # it goes on in another way until it is longer than what was seen
         back.count = 50
         back.append(ledger, 5)

@@ -64,6 +64,7 @@ def test_every_complete_node_is_made_once() -> None:
     assert len(made) == len(set(made)) == 2 * MOST - 1
 
 
+@pytest.mark.verifies("SRS-LOG-002", rc=("RC-004",))
 def test_every_inclusion_proof_holds_and_no_other_root_or_place_does() -> None:
     for size in range(1, MOST + 1):
         for index in range(size):
@@ -77,6 +78,7 @@ def test_every_inclusion_proof_holds_and_no_other_root_or_place_does() -> None:
                     merkle.verify_inclusion(LEAVES[index], index, size, path, naive(0, size - 1))
 
 
+@pytest.mark.verifies("SRS-LOG-002", rc=("RC-004",))
 def test_every_consistency_proof_holds_and_with_no_other_root_does() -> None:
     for new in range(MOST + 1):
         for old in range(new + 1):
@@ -126,6 +128,7 @@ def test_a_leaf_that_looks_like_a_node_is_no_node() -> None:
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
+@pytest.mark.verifies("SRS-LOG-002", rc=("RC-004",))
 def test_no_proof_outside_the_tree(index: int, size: int) -> None:
     with refused("E-PROOF-RANGE"):
         merkle.inclusion(nodes, index, size)

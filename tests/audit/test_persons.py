@@ -200,6 +200,7 @@ def test_five_failures_in_a_row_lock_and_an_administrator_unlocks(people: People
         (0, "rita", "guessed"),
     ],
 )
+@pytest.mark.verifies("SRS-SIG-002", rc=("RC-030",))
 def test_an_attempt_that_does_not_follow_is_refused(
     people: People, before: int, user: str | None, outcome: str
 ) -> None:
@@ -212,6 +213,7 @@ def test_an_attempt_that_does_not_follow_is_refused(
 
 
 @pytest.mark.verifies("SRS-SIG-002")
+@pytest.mark.verifies("SRS-SIG-002", rc=("RC-030",))
 def test_a_disabled_person_does_not_succeed(people: People) -> None:
     _attempts(people, "rita", "failed")
     people.take(said(DISABLED), 8, ORIGIN)

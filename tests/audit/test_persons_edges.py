@@ -112,6 +112,7 @@ def test_another_form_is_refused_whoever_signed_it(people: People, changes: Docu
     _refused(people, resigned(**changes))
 
 
+@pytest.mark.verifies("SRS-SIG-004", rc=("RC-029",))
 def test_each_approval_is_of_its_own_key(people: People) -> None:
     good = ADDED["predicate"]["approvals"]
     for approvals in (
@@ -146,6 +147,7 @@ def test_roles_are_a_list_in_the_order_of_the_table() -> None:
 
 
 @pytest.mark.verifies("SRS-SIG-002")
+@pytest.mark.verifies("SRS-SIG-002", rc=("RC-030",))
 def test_the_fifth_failure_is_the_one_that_locks() -> None:
     assert [outcome(replace(RITA, failures=count)) for count in range(7)] == [
         *["failed"] * 4,

@@ -37,12 +37,14 @@ def key_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.verifies("SRS-KEY-001")
+@pytest.mark.verifies("SRS-KEY-001", rc=("RC-018",))
 def test_a_saved_key_is_private_and_comes_back(key_file: Path) -> None:
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert sign.load_private(key_file, PASSPHRASE).public == sign.from_seed(bytes([5]) * 32).public
 
 
 @pytest.mark.verifies("SRS-KEY-001")
+@pytest.mark.verifies("SRS-KEY-001", rc=("RC-018",))
 def test_the_seed_is_not_in_the_file(key_file: Path) -> None:
     assert bytes([5]) * 32 not in key_file.read_bytes()
     assert b"ENCRYPTED PRIVATE KEY" in key_file.read_bytes()
@@ -71,6 +73,7 @@ def test_openssl_reads_the_file_and_names_its_encryption(key_file: Path, require
 
 @pytest.mark.verifies("SRS-KEY-001")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o602, 0o610])
+@pytest.mark.verifies("SRS-KEY-001", rc=("RC-018",))
 def test_a_file_that_others_can_use_is_refused(key_file: Path, mode: int) -> None:
     key_file.chmod(mode)
     with pytest.raises(ConfigurationError) as caught:
@@ -89,6 +92,7 @@ def test_an_unencrypted_key_is_refused(tmp_path: Path, require: Callable[[str], 
 
 
 @pytest.mark.verifies("SRS-KEY-001")
+@pytest.mark.verifies("SRS-KEY-001", rc=("RC-018",))
 def test_a_key_is_never_overwritten_nor_written_open(key_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         sign.save_private(sign.generate(), key_file, PASSPHRASE)

@@ -39,6 +39,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("sql", CHANGES)
+@pytest.mark.verifies("SRS-LOG-001", rc=("RC-003",))
 def test_another_program_is_refused_by_triggers(site: Site, sql: str) -> None:
     before = site.database.read_bytes()
     connection = sqlite3.connect(site.database, isolation_level=None)
@@ -70,6 +71,7 @@ def test_another_program_is_refused_by_triggers(site: Site, sql: str) -> None:
         "ANALYZE",
     ],
 )
+@pytest.mark.verifies("SRS-LOG-001", rc=("RC-003",))
 def test_this_program_is_refused_by_its_own_guard(site: Site, sql: str) -> None:
     opened = Store.open(site.url)
     with opened._engine.connect() as connection, pytest.raises(sa.exc.DatabaseError, match=r"authoriz|prohibited"):

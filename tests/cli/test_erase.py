@@ -53,7 +53,6 @@ def test_an_erased_patient_is_said_to_be_erased_everywhere(command: Command, rec
 
 
 @pytest.mark.verifies("SRS-PRV-005", "SRS-CLI-002")
-@pytest.mark.verifies("SRS-PRV-005", rc=("RC-028",))
 def test_a_held_patient_is_not_erased_until_the_hold_is_released(command: Command, records: list[str]) -> None:
     held = command("audit", "hold", "place", "--patient-id", QUILL, "--reason", "case 7", "--json").lines[0]
     everything = command("audit", "hold", "place", "--all", "--reason", "inquiry", "--json").lines[0]

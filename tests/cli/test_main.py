@@ -185,7 +185,6 @@ def test_init_makes_a_home_once(command: Command, tmp_path: Path, monkeypatch: p
 
 @pytest.mark.verifies("SRS-HOM-002", "SRS-CLI-001", "SRS-REC-005")
 @pytest.mark.usefixtures("home", "engine")
-@pytest.mark.verifies("SRS-HOM-002", rc=("RC-020",))
 def test_a_clinical_home_refuses_and_records_it(
     command: Command, scans: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

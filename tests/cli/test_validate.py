@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -15,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radiomicnet_md import config, opening, phantom
+from radiomicnet_md import config, io, opening, phantom, shelf
 from radiomicnet_md import home as homes
 from radiomicnet_md.batching import running
 from radiomicnet_md.engine.release import Release
@@ -23,7 +25,10 @@ from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.io.masks import png
 from radiomicnet_md_audit import canonical, dsse
 from radiomicnet_md_audit.statement import DECISION, UNSEALING
-from radiomicnet_md_validation import performance_report, validating
+from radiomicnet_md_audit.stored import verify_ledger
+from radiomicnet_md_traceability import acceptance as trace
+from radiomicnet_md_traceability import load
+from radiomicnet_md_validation import acceptance, performance_report, validating
 from radiomicnet_md_validation.validating import Asked
 from tests import desks
 from tests.cli.conftest import Command
@@ -65,7 +70,7 @@ def signed(home: Path, out: Path) -> dict[str, object]:
     return content
 
 
-@pytest.mark.verifies("SRS-PRF-004", "SRS-PRF-005", "SRS-PRF-006", rc=("RC-044", "RC-021"))
+@pytest.mark.verifies("SRS-PRF-004", "SRS-PRF-005", "SRS-PRF-006")
 def test_a_small_test_split_is_opened_decided_scored_and_told_to_be_too_small(
     home: Path, command: Command, folder: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +93,8 @@ def test_a_small_test_split_is_opened_decided_scored_and_told_to_be_too_small(
     dice = [float(one["dice"]) for one in content["cases"]]  # type: ignore[index,attr-defined]
     assert dice == sorted(dice)
     assert min(dice) > 0.99  # dark is lesion, and the engine of the tests says so
+    with homes.open_home(home).reading_ledger() as ledger:
+        assert verify_ledger(ledger, ledger.anchor_text()).ok
     records = {one["record_id"] for one in content["cases"]}  # type: ignore[index,attr-defined]
     assert records == {predicate["record_id"] for kind, predicate in entries(home) if kind == DECISION}
 
@@ -132,7 +139,7 @@ def test_a_changed_byte_of_the_signed_account_does_not_open(
         signed(home, out)
 
 
-@pytest.mark.verifies("SRS-PRF-004", rc=("RC-044",))
+@pytest.mark.verifies("SRS-PRF-004")
 def test_a_second_opening_of_the_same_images_is_counted_under_other_names_too(
     home: Path, command: Command, folder: Path, tmp_path: Path
 ) -> None:
@@ -150,6 +157,7 @@ def test_a_second_opening_of_the_same_images_is_counted_under_other_names_too(
     assert second.lines[-1]["unsealing"]["reuse_count"] == 1
     train = command("validate", folder, "--split", "train", "--out", tmp_path / "train", "--json")
     assert train.lines[-1]["unsealing"] is None
+    assert (tmp_path / "train" / performance_report.FOR_TRACE).read_text() == ""
     assert [kind for kind, _ in entries(home)].count(UNSEALING) == 2
 
 
@@ -175,7 +183,7 @@ def test_a_run_that_is_stopped_goes_on_and_opens_and_decides_nothing_twice(
     assert [kind for kind, _ in entries(home)].count(DECISION) == 6
 
 
-@pytest.mark.verifies("SRS-PRF-001", "SRS-PRF-006", rc=("RC-044", "RC-021"))
+@pytest.mark.verifies("SRS-PRF-001", "SRS-PRF-006")
 @pytest.mark.usefixtures("home")
 def test_a_device_that_finds_nothing_has_the_worst_scores_in_the_report(
     engine: desks.FakeEngine, command: Command, folder: Path, tmp_path: Path
@@ -189,7 +197,7 @@ def test_a_device_that_finds_nothing_has_the_worst_scores_in_the_report(
     assert figures["Dice"]["note"] == "descriptive only"
 
 
-@pytest.mark.verifies("SRS-PRF-002", rc=("RC-044",))
+@pytest.mark.verifies("SRS-PRF-002")
 @pytest.mark.usefixtures("home")
 def test_cases_that_training_has_seen_fail_and_write_nothing_for_the_trace(
     command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -218,10 +226,60 @@ def test_a_folder_of_another_measurement_is_refused(home: Path, command: Command
         assert "E-VALIDATE-OTHER" in said.err
     (folder / "masks" / "lesion_1.png").write_bytes(png(np.zeros((96, 128), dtype=np.uint8)))
     assert "it differs in cases" in command("validate", folder, "--split", "test", "--out", out).err
+    noted = json.loads((out / validating.NOTE).read_text())
+    for changed in ({"log": "example.org/other"}, {"release": {**noted["release"], "manifest_sha256": "1" * 64}}):
+        (out / validating.NOTE).write_text(json.dumps(noted | changed))
+        said = command("validate", folder, "--split", "test", "--out", out)
+        assert (said.code, f"cases, {next(iter(changed))}" in said.err) == (2, True)
     (out / validating.NOTE).write_text("no JSON")
     said = command("validate", folder, "--split", "test", "--out", out)
     assert (said.code, "E-VALIDATE-NOTE" in said.err) == (7, True)
     assert len(entries(home)) == before
+
+
+@pytest.mark.verifies("SRS-PRF-001", "SRS-PRF-006")
+@pytest.mark.usefixtures("home")
+def test_what_meets_every_demand_ends_with_0_and_goes_to_the_trace(
+    command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = {"mean Dice of a case": ">= 0.90"}
+    fixed = [
+        dataclasses.replace(one, n_required=1, criterion=met.get(one.statistic, "<= 0.99"))
+        for one in acceptance.objectives()
+    ]
+    monkeypatch.setattr(acceptance, "objectives", lambda: tuple(fixed))
+    for number in range(5):  # answers that are equal to the truth have no spread, and no bound
+        path = folder / "masks" / f"lesion_{number}.png"
+        mask = io.read(path).image.pixels[0, :, :, 0].copy()
+        mask[: np.flatnonzero(mask.any(axis=1))[number]] = 0
+        path.write_bytes(png(mask))
+    table = folder / "splits.csv"
+    table.write_text(re.sub(r"(lesion_\d),test,g\d", r"\1,test,\1", table.read_text()))  # 5 groups bear an interval
+    said = command("validate", folder, "--split", "test", "--out", tmp_path / "out")
+    assert said.code == 0, said.out + said.err
+    assert said.out.count("PASS") == 4
+    lines = (tmp_path / "out" / performance_report.FOR_TRACE).read_text().splitlines()
+    for line, one in zip(map(json.loads, lines), fixed, strict=True):
+        assert (line["id"], line["sha256"], line["status"]) == (one.id, one.sha256, "PASS")
+        assert trace.judge(load.Item(one.id, "acceptance", dataclasses.asdict(one), ""), trace.Seen(**line)) == "PASS"
+
+
+@pytest.mark.verifies("SRS-PRF-005")
+def test_a_mask_that_is_not_kept_or_not_as_recorded_cannot_be_scored(
+    home: Path, command: Command, folder: Path, tmp_path: Path
+) -> None:
+    asked = ("validate", folder, "--split", "test", "--out", tmp_path / "out")
+    command(*asked)
+    digest = next(predicate["outputs"]["mask_sha256"] for kind, predicate in entries(home) if kind == DECISION)  # type: ignore[index]
+    mask = shelf.artefact(home, digest)
+    data = mask.read_bytes()
+    mask.chmod(0o600)
+    mask.write_bytes(data[:-1] + b"\x01")
+    said = command(*asked)
+    assert (said.code, "E-ARTEFACT-CHANGED" in said.err) == (4, True)
+    mask.unlink()
+    said = command(*asked)
+    assert (said.code, "E-VALIDATE-RECORD" in said.err) == (4, True)
 
 
 @pytest.mark.verifies("SRS-PRF-005", "SRS-PRF-008")

@@ -100,7 +100,6 @@ def test_an_export_that_was_changed_is_found_by_the_offline_process(
 
 
 @pytest.mark.verifies("SRS-ENG-007")
-@pytest.mark.verifies("SRS-ENG-007", rc=("RC-017",))
 def test_a_replay_that_diverges_ends_the_demonstration(
     engine: KnowingEngine, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def test_the_folder_is_made_for_its_user_alone(cache: Path, mode: int | None) ->
     assert stat.S_IMODE(cache.stat().st_mode) == 0o700
 
 
+@pytest.mark.verifies("SRS-REL-009", rc=("RC-008",))
 def test_a_link_and_a_file_in_its_place_are_refused(cache: Path, tmp_path: Path) -> None:
     cache.parent.mkdir()
     (tmp_path / "other").mkdir()

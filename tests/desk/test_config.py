@@ -49,6 +49,7 @@ def test_command_line_then_environment_then_system_then_user(user: Path, tmp_pat
         ("{", "config.yaml"),
     ],
 )
+@pytest.mark.verifies("SRS-CLI-005", rc=("RC-023",))
 def test_an_unknown_or_wrong_setting_is_named(user: Path, tmp_path: Path, text: str, named: str) -> None:
     user.write_text(text)
     with pytest.raises(ConfigurationError, match=named) as caught:

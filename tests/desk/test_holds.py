@@ -18,6 +18,7 @@ from tests.patients import PEOPLE, Case, erase, rest
 
 
 @pytest.mark.verifies("SRS-PRV-005")
+@pytest.mark.verifies("SRS-PRV-005", rc=("RC-028",))
 def test_a_hold_forbids_and_its_release_allows(desk: Desk, keeper: Keeper, case: Case) -> None:
     mine, other = case("quill", 1), case("umlaut", 2)
     subject = people.of_record(keeper, mine.record_id)

@@ -203,8 +203,21 @@ def test_a_home_that_does_not_tell_is_judged_by_what_lies_in_it(home: homes.Home
     refused(home.folder, "E-HOME-UNUSABLE")
 
 
-@pytest.mark.verifies("SRS-REC-004", "SRS-KEY-001")
 @pytest.mark.verifies("SRS-REC-004", rc=("RC-019",))
+@pytest.mark.parametrize("clinical", [False, True])
+@pytest.mark.parametrize(("stored", "beside"), [(False, False), (True, False), (False, True), (True, True)])
+def test_a_home_says_what_it_is_by_its_kind_and_its_passphrase(
+    tmp_path: Path, *, clinical: bool, stored: bool, beside: bool
+) -> None:
+    (tmp_path / "keys").mkdir()
+    if beside:
+        (tmp_path / "keys" / "passphrase").write_text("generated")
+    home = homes.Home(tmp_path, clinical=clinical, origin="o", stored_passphrase=stored, installed={})
+    said = () if clinical else ("unqualified demonstration",)
+    assert home.stamps == (*said, *(("untrusted-key",) if stored or beside else ()))
+
+
+@pytest.mark.verifies("SRS-REC-004", "SRS-KEY-001")
 def test_a_passphrase_put_beside_the_keys_later_stamps_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = tmp_path / "passphrase"
     secret.write_text("correct horse\n")

@@ -49,6 +49,7 @@ def test_what_is_written_is_read_back(folder: Path) -> None:
 @pytest.mark.verifies("SRS-REL-002")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
+@pytest.mark.verifies("SRS-REL-002", rc=("RC-006",))
 def test_any_changed_byte_of_any_file_is_refused(folder: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([releases.MANIFEST, *(name for name, held in FILES.items() if held)]))
     path = folder / name
@@ -67,6 +68,7 @@ def test_any_changed_byte_of_any_file_is_refused(folder: Path, data: st.DataObje
 
 @pytest.mark.verifies("SRS-REL-002")
 @pytest.mark.parametrize("length", [-1, 1])
+@pytest.mark.verifies("SRS-REL-002", rc=("RC-006",))
 def test_a_file_that_is_shorter_or_longer_is_refused(folder: Path, length: int) -> None:
     held = (folder / "tables.json").read_bytes()
     (folder / "tables.json").write_bytes(held[:length] if length < 0 else held + b" ")
@@ -75,6 +77,7 @@ def test_a_file_that_is_shorter_or_longer_is_refused(folder: Path, length: int) 
 
 @pytest.mark.verifies("SRS-REL-002")
 @pytest.mark.parametrize("name", ["more.json", ".hidden", "golden/two.json", "golden/.hidden", "manifest.json.bak"])
+@pytest.mark.verifies("SRS-REL-002", rc=("RC-006",))
 def test_an_unlisted_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"")
     refused(folder, "E-RELEASE-UNLISTED")
@@ -123,12 +126,14 @@ def test_a_missing_file_is_refused_by_name(folder: Path, name: str) -> None:
 
 
 @pytest.mark.verifies("SRS-REL-002")
+@pytest.mark.verifies("SRS-REL-002", rc=("RC-006",))
 def test_names_that_differ_in_case_alone_are_refused(folder: Path) -> None:
     (folder / "Tables.json").write_bytes(FILES["tables.json"])
     refused(folder, "E-RELEASE-CASE")
 
 
 @pytest.mark.verifies("SRS-REL-001")
+@pytest.mark.verifies("SRS-REL-001", rc=("RC-006",))
 def test_another_key_is_refused_before_any_other_file_is_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     really = os.open

@@ -46,6 +46,7 @@ def test_the_kept_samples_and_the_file_give_the_recorded_bytes(desk: Desk, path:
     assert verify_ledger(desk.ledger, desk.ledger.anchor_text()).ok
 
 
+@pytest.mark.verifies("SRS-ENG-007", rc=("RC-017",))
 def test_another_engine_diverges_at_a_named_stage(desk: Desk, answer: Answer) -> None:
     other = replace(desk, engine=desks.FakeEngine(level=170))
     done = replay(answer.record_id, other)
@@ -68,6 +69,7 @@ def test_another_release_is_not_compared(desk: Desk, answer: Answer) -> None:
     assert (done.finding.verdict, done.finding.stage) == (Verdict.ENVIRONMENT, "release")
 
 
+@pytest.mark.verifies("SRS-ENG-007", rc=("RC-017",))
 def test_missing_samples_and_another_file_are_input_missing(desk: Desk, answer: Answer, tmp_path: Path) -> None:
     other = desks.write_images(tmp_path / "other", "a.png", "b.png")[1]
     assert replay(answer.record_id, desk, other).finding.verdict == Verdict.INPUT
@@ -138,6 +140,7 @@ def test_an_error_cannot_be_replayed_and_a_barred_desk_does_not_replay(
         replay(answer.record_id, replace(desk, engine=barred))
 
 
+@pytest.mark.verifies("SRS-ENG-007", rc=("RC-017",))
 def test_floats_may_differ_by_one_part_in_a_million_million_and_nothing_else_may() -> None:
     one = (1.0).hex()
     assert alike({"a": [one]}, {"a": [(1.0 + 5e-13).hex()]})

@@ -73,6 +73,7 @@ def test_an_accepted_case_has_a_record_outputs_and_artefacts(desk: Desk, tmp_pat
     ],
     ids=lambda failure: type(failure).__name__,
 )
+@pytest.mark.verifies("SRS-REC-001", rc=("RC-001",))
 def test_an_append_that_fails_leaves_nothing_but_the_intent(
     desk: Desk, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
@@ -153,6 +154,7 @@ def test_files_of_an_earlier_run_are_replaced_and_files_of_others_are_not(
     ("data", "code"),
     [(b"", "E-INPUT-EMPTY"), (b"GIF89a....", "E-INPUT-NOT-AN-IMAGE"), (None, "E-INPUT-MISSING")],
 )
+@pytest.mark.verifies("SRS-REC-005", rc=("RC-002",))
 def test_an_unreadable_input_is_refused_with_a_record(  # noqa: PLR0913 -- what it needs
     desk: Desk, engine: desks.FakeEngine, tmp_path: Path, out: Path, data: bytes | None, code: str
 ) -> None:
@@ -225,6 +227,7 @@ def test_one_terminal_record_a_request(desk: Desk, tmp_path: Path, out: Path) ->
 
 
 @pytest.mark.verifies("SRS-REL-004")
+@pytest.mark.verifies("SRS-REL-004", rc=("RC-008",))
 def test_known_answers_are_asked_again_and_a_wrong_one_bars_the_rest(
     desk: Desk, engine: desks.FakeEngine, tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +285,7 @@ def test_a_known_answer_test_that_fails_in_either_way_degrades_the_desk(
 
 
 @pytest.mark.verifies("SRS-HOM-002", "SRS-REC-005")
+@pytest.mark.verifies("SRS-HOM-002", rc=("RC-020",))
 def test_a_barred_desk_records_each_request_and_decodes_nothing(desk: Desk, tmp_path: Path, out: Path) -> None:
     barred = NotQualifiedError("E-NOT-QUALIFIED", "Not qualified.", remedy="Qualify it.")
     paths = desks.write_images(tmp_path / "in", "a.png", "b.png")

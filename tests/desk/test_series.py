@@ -72,7 +72,7 @@ def generated(folder: Path, name: str, modality: str = "CT", count: int = 4) -> 
         levels[10 + number : 40, 20 : 50 + number] = 20
 
         def change(dataset: Any, number: int = number) -> None:  # noqa: ANN401
-            _becomes(dataset, modality, f"{name} {number}")
+            becomes(dataset, modality, f"{name} {number}")
             dataset.SeriesInstanceUID = derive_uid(f"series {name}")
             dataset.ImagePositionPatient = [
                 f"{at + number * by:.9g}" for at, by in zip((-31, 17.5, 8), step, strict=True)
@@ -84,7 +84,8 @@ def generated(folder: Path, name: str, modality: str = "CT", count: int = 4) -> 
     return paths
 
 
-def _becomes(dataset: Any, modality: str, instance: str) -> None:  # noqa: ANN401
+def becomes(dataset: Any, modality: str, instance: str) -> None:  # noqa: ANN401
+    """Make an image a slice of a class for series, in a frame of reference."""
     del dataset.SequenceOfUltrasoundRegions
     dataset.Modality = modality
     dataset.SOPClassUID = uid.CTImageStorage if modality == "CT" else uid.MRImageStorage

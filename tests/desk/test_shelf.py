@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import threading
@@ -206,3 +207,16 @@ def test_a_shelf_that_is_not_there_is_a_problem_and_no_traceback(desk: Desk) -> 
         with pytest.raises(ConfigurationError) as caught:
             use()
         assert caught.value.code == "E-HOME-WRITE"
+
+
+@pytest.mark.verifies("SRS-INP-007", rc=("RC-025",))
+def test_kept_samples_that_were_changed_are_given_to_nobody(tmp_path: Path) -> None:
+    place = shelf.artefact(tmp_path, hashlib.sha256(b"samples").hexdigest())
+    assert shelf.fetch(tmp_path, place.name) is None
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"samples")
+    assert shelf.fetch(tmp_path, place.name) == b"samples"
+    place.write_bytes(b"Samples")
+    with pytest.raises(IntegrityError) as caught:
+        shelf.fetch(tmp_path, place.name)
+    assert caught.value.code == "E-ARTEFACT-CHANGED"

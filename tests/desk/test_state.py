@@ -22,6 +22,7 @@ def test_wrong_answers_degrade_every_state_that_asks() -> None:
         after(State.DEGRADED, Event.ANSWERS_HELD)
 
 
+@pytest.mark.verifies("SRS-HOM-002", rc=("RC-020",))
 def test_only_a_ready_device_decides_and_an_unqualified_one_in_a_demonstration() -> None:
     deciding = {
         (state, clinical) for state in State for clinical in (True, False) if may_decide(state, clinical=clinical)

@@ -19,6 +19,7 @@ from radiomicnet_md.people import entering, keys, rules
 from radiomicnet_md.people.place import folder
 from radiomicnet_md_audit import canonical, seal, sign
 from radiomicnet_md_audit.clock import Instant
+from radiomicnet_md_audit.encoding import b64encode
 from radiomicnet_md_audit.statement import SIGN_IN, USER
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
@@ -127,6 +128,7 @@ def test_guesses_at_the_same_moment_are_counted_one_by_one(desk: Desk, admin: pe
     assert verify_ledger(desk.ledger, None).ok
 
 
+@pytest.mark.verifies("SRS-SIG-002", rc=("RC-030",))
 def test_nobody_enters_uncounted(desk: Desk, admin: people.Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     _fails(desk, "rita", "wrong and wrong again")
 
@@ -214,6 +216,20 @@ def test_no_passphrase_but_the_persons_own_opens_the_key(desk: Desk, admin: peop
         assert keys.open_(desk.home.folder, "rita", people.roster(desk.ledger)["rita"].key, passphrase) is None
 
 
+@pytest.mark.verifies("SRS-SIG-005", rc=("RC-030",))
+def test_a_key_that_somebody_else_sealed_under_the_persons_name_is_not_the_persons(tmp_path: Path) -> None:
+    folder(tmp_path).mkdir(parents=True)
+    hers = keys.make(tmp_path, "rita", OWN)
+    assert keys.open_(tmp_path, "rita", hers.public, OWN) is not None
+    assert keys.open_(tmp_path, "rita", hers.public, OTHER) is None
+    salt = bytes(seal.SALT_BYTES)
+    about = keys._about("rita", hers.public.raw.hex(), salt.hex())
+    forged = seal.close(seal.stretched(rules.secret(OTHER), salt), bytes(32), canonical.dumps(about))
+    (path,) = (folder(tmp_path) / "rita").iterdir()
+    path.write_bytes(canonical.dumps({**about, "sealed": b64encode(forged)}))
+    assert keys.open_(tmp_path, "rita", hers.public, OTHER) is None
+
+
 @pytest.mark.verifies("SRS-SIG-005")
 def test_a_passphrase_is_long_and_no_name() -> None:
     for passphrase in ("eleven sign", "x" * 12, "rita example", "R I T A Example", "ritarita" * 1, "", "y" * 1025):
@@ -230,6 +246,7 @@ def test_a_passphrase_is_the_same_from_any_keyboard() -> None:
 
 
 @pytest.mark.verifies("SRS-SIG-005")
+@pytest.mark.verifies("SRS-SIG-005", rc=("RC-030",))
 def test_stretching_is_argon2id_of_rfc_9106(monkeypatch: pytest.MonkeyPatch) -> None:
     """The value is from argon2-cffi 25.1 (hash_secret_raw, 3 passes, 65536 KiB, 4 lanes, 32 bytes)."""
     monkeypatch.undo()

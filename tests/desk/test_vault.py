@@ -70,6 +70,7 @@ def test_one_person_is_one_subject_by_id_and_issuer_or_by_name_and_birth_date(fo
 
 
 @pytest.mark.verifies("SRS-PRV-001", "SRS-INP-008")
+@pytest.mark.verifies("SRS-PRV-001", rc=("RC-028",))
 def test_what_was_shut_in_opens_with_the_key_of_this_person_for_this_record_alone(folder: Path) -> None:
     one, other = put(folder, IDS[0], QUILL), put(folder, IDS[1], patients.PEOPLE["umlaut"])
     put(folder, IDS[2], QUILL)
@@ -193,6 +194,7 @@ def test_nothing_is_destroyed_while_a_case_is_put_away_nor_the_other_way_round(
 
 
 @pytest.mark.verifies("SRS-PRV-002")
+@pytest.mark.verifies("SRS-PRV-002", rc=("RC-028",))
 def test_the_key_goes_with_the_last_record_and_before_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for record_id in IDS[:3]:
         subject = put(folder, record_id, QUILL)
@@ -215,6 +217,7 @@ def test_the_key_goes_with_the_last_record_and_before_it(folder: Path, monkeypat
 
 
 @pytest.mark.verifies("SRS-PRV-002")
+@pytest.mark.verifies("SRS-PRV-002", rc=("RC-028",))
 def test_a_destroyed_file_is_overwritten_where_it_lies(folder: Path) -> None:
     path = folder / "secret"
     path.write_bytes(b"secret" * 1000)

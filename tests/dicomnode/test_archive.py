@@ -114,6 +114,43 @@ def test_files_are_sent_by_hand_and_one_that_stays_down_is_said(home: Path, orth
     assert list((home / "outbox").glob("*/job.json")) == []
 
 
+@pytest.mark.verifies("SRS-DCM-010")
+def test_the_objects_of_one_record_are_sent_again(home: Path, orthanc: Orthanc) -> None:
+    nodes.configure(home, {"archive": orthanc.web})
+    with Node(home) as node:
+        assert nodes.send(node.port, [nodes.study(1), nodes.study(2)]) == [0, 0]
+        answers = node.until(lambda said: len(said) == 2)
+        assert node.terminate() == ExitCode.OK
+    out, record = home.parent / "out", answers[1]["record_id"]
+    sent = nodes.call(home, "send", out, "--record", record[:8], "--to", "archive")
+    assert (sent.returncode, [line["of"] for line in nodes.lines(sent)]) == (ExitCode.OK, [record])
+    uids = {dcmread(path).SOPInstanceUID for path in answers[1]["outputs"] if path.endswith(".dcm")}
+    assert {one["00080018"]["Value"][0] for one in orthanc.find()} == uids
+    assert len(uids) == 5
+    assert [one["of"] for one in nodes.recorded(home)[1]] == [record]
+    none = nodes.call(home, "send", out, "--record", "0" * 26, "--to", "archive")
+    assert (none.returncode, nodes.lines(none)[-1]["reason"]["code"]) == (ExitCode.INTENDED_USE, "E-SEND-NOTHING")
+
+
+@pytest.mark.verifies("SRS-DCM-001")
+def test_an_archive_that_is_told_to_moves_a_study_to_the_node(
+    home: Path, orthanc: Orthanc, node_port: int, require: Require
+) -> None:
+    movescu, studies = require("dcmtk").with_name("movescu"), [nodes.study(1), nodes.study(2)]
+    for number in (1, 2):
+        orthanc.upload(encoded(number))
+    study = [f"StudyInstanceUID={studies[1].StudyInstanceUID}"]
+    keys = [part for key in ("QueryRetrieveLevel=STUDY", *study) for part in ("-k", key)]
+    who = ["-aet", nodes.AE_TITLE, "-aec", "ORTHANC", "-aem", nodes.AE_TITLE]
+    with Node(home, "--port", str(node_port), "--from", "ORTHANC") as node:
+        command = [str(movescu), "-S", *who, *keys, "127.0.0.1", str(orthanc.dicom_port)]
+        assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+        (answer,) = node.until(lambda said: len(said) == 1)
+        assert node.terminate() == ExitCode.OK
+    assert answer["status"] == "accepted"
+    assert len(nodes.recorded(home)[0]) == 1
+
+
 @pytest.mark.verifies("SRS-DCM-003")
 @pytest.mark.parametrize("form", ["web", "dimse"])
 def test_what_an_archive_refuses_for_good_is_set_aside(home: Path, orthanc: Orthanc, form: str) -> None:

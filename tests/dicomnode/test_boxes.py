@@ -66,6 +66,26 @@ def test_what_was_begun_before_waits_for_the_others(inbox: Inbox) -> None:
     assert [entry.request_id for entry in inbox.due(0)] == [OTHER, ONE]
 
 
+@pytest.mark.verifies("SRS-DCM-001", rc=("RC-033",))
+def test_what_is_acknowledged_is_on_the_disk_once_and_what_is_not_is_nowhere(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert inbox.take(ONE, "1.2", b"one")
+    kept = [path.read_bytes() for path in (tmp_path / "inbox").iterdir() if path.name in waiting(tmp_path / "inbox")]
+    assert kept == [b"one"]
+    assert inbox.take(ONE, "1.2", b"one") is False
+    for place, name, instead in (
+        (inboxes, "write_private", failing),
+        (inboxes.shutil, "disk_usage", full),
+        (inboxes, "MOST_WAITING", 1),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, instead)
+            with pytest.raises(inboxes.NoRoomError):
+                inbox.take(OTHER, "1.2", b"other")
+    assert len(inbox) == len(waiting(tmp_path / "inbox")) == 1
+
+
 @pytest.mark.verifies("SRS-DCM-002")
 @pytest.mark.parametrize(
     "make_full",

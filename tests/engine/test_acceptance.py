@@ -113,6 +113,7 @@ def test_on_the_limit_is_admitted(given_image: Image) -> None:
 @pytest.mark.verifies("SRS-INP-002", "SRS-INP-003", "SRS-INP-005")
 @pytest.mark.parametrize(("code", "given_image"), REFUSED)
 @pytest.mark.verifies("SRS-INP-003", rc=("RC-011",))
+@pytest.mark.verifies("SRS-INP-002", rc=("RC-010",))
 def test_just_outside_is_refused_by_name(code: str, given_image: Image) -> None:
     answer = admit(given_image, LIMITS)
     assert isinstance(answer, Refused)
@@ -169,6 +170,7 @@ def test_law_a_refusal_is_a_value(pixels: Any, photometric: str | None, bits: in
 
 
 @pytest.mark.verifies("SRS-INP-002")
+@pytest.mark.verifies("SRS-REL-005", rc=("RC-023",))
 def test_limits_travel_as_json_and_no_field_is_optional() -> None:
     assert Limits.from_json(LIMITS.to_json()) == LIMITS
     assert Limits.from_json(replace(LIMITS, max_side=100).to_json().encode()).max_side == 100

@@ -85,7 +85,7 @@ def test_a_decision_holds_the_shares_of_every_zone(engine: Engine) -> None:
     assert total == DENOMINATOR * int(decision.logit.sum())
 
 
-@pytest.mark.verifies("SRS-ENG-010", rc=("RC-015",))
+@pytest.mark.verifies("SRS-ENG-010")
 def test_shares_that_do_not_add_up_are_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     proposal = engine.propose(phantom.make(21, 96, 120).pixels)
     monkeypatch.setattr(coalitions, "shares", lambda _: {USUAL: 1})

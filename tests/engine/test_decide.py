@@ -157,6 +157,7 @@ def test_the_values_of_the_choice_are_those_of_each_region_alone(seed: int) -> N
 
 @pytest.mark.verifies("SRS-ENG-005", "SRS-ENG-006")
 @pytest.mark.verifies("SRS-ENG-006", rc=("RC-021",))
+@pytest.mark.verifies("SRS-ENG-005", rc=("RC-015",))
 def test_scores_add_up_and_nothing_above_zero_means_no_lesion() -> None:
     random = np.random.default_rng(0)
     levels = random.integers(0, 256, (96, 112)).astype(np.uint8)
@@ -173,6 +174,13 @@ def test_scores_add_up_and_nothing_above_zero_means_no_lesion() -> None:
     assert none.runner_up.score < 0
     flat = decide.choose(np.full((48, 56), -(20 << LOGIT_BITS), dtype=np.int64), levels, codes, layer)
     assert (flat.chosen, flat.runner_up, flat.candidates) == ((), None, 0)
+
+
+@pytest.mark.verifies("SRS-ENG-006", rc=("RC-021",))
+def test_no_region_is_chosen_that_does_not_speak_for_a_lesion() -> None:
+    assert decide.select([0], [-1]) == []
+    assert decide.select([-5, -3], [-1, -1]) == []
+    assert decide.select([1, 0, -2], [-1, -1, 1]) == [0]
 
 
 @pytest.mark.verifies("SRS-ENG-008")

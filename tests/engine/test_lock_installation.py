@@ -73,6 +73,7 @@ def test_a_changed_file_is_found_by_its_bytes_and_another_size_already_at_the_st
         refused(lambda: installation.refuse_drift({}, {}, frozen), "E-INSTALLATION-FILE")
 
 
+@pytest.mark.verifies("SRS-REL-008", rc=("RC-008",))
 def test_a_package_installed_anew_or_removed_is_refused(site: Path) -> None:
     frozen = installation.record_digests()
     record = site / f"{NAME}-1.2.3.dist-info" / "RECORD"

@@ -39,6 +39,7 @@ def refused(folder: Path, code: str, *more: Path) -> IntegrityError:
     return caught.value
 
 
+@pytest.mark.verifies("SRS-REL-007", rc=("RC-007",))
 def test_a_revoked_release_is_refused_wherever_the_list_lies(folder: Path, tmp_path: Path) -> None:
     digest = releases.open_release(folder, keys=KEYS).manifest_sha256
     listed = revocation.extended((entry("0" * 64),), entry(digest), KEY)
@@ -100,6 +101,7 @@ def test_a_list_of_another_kind_is_refused(folder: Path, content: bytes, code: s
     refused(folder, code)
 
 
+@pytest.mark.verifies("SRS-REL-007", rc=("RC-007",))
 def test_a_link_or_folder_in_the_place_of_a_list_is_refused(folder: Path, tmp_path: Path) -> None:
     place = folder.parent / "revoked.json"
     (tmp_path / "real.json").write_bytes(revocation.extended((), entry("0" * 64), KEY))

@@ -77,6 +77,7 @@ def test_a_mask_of_the_same_size_stays(mask: NDArray[np.bool_]) -> None:
 
 
 @given(grey_levels(), TARGETS)
+@pytest.mark.verifies("SRS-ENG-008", rc=("RC-009",))
 def test_each_pixel_is_the_rounded_mean_of_its_area(image: NDArray[np.uint8], target: tuple[int, int]) -> None:
     found = resample.shrink(image, *target)
     rows, columns = image.shape

@@ -209,11 +209,14 @@ def _second_region(delta: float) -> Callable[[Any], None]:
         (_region(RegionSpatialFormat=3), None),
         (_region(PixelSpacing=["0.08", "0.08"]), (0.08, 0.08)),
         (_region(PixelSpacing=["1.0", "1.0"]), None),  # contradicts the region
+        (_region(PixelSpacing=["0.082", "0.082"]), None),  # by one part in forty
+        (_region(PhysicalDeltaX=0.0, PixelSpacing=["0.08", "0.08"]), None),  # one statement is none
         (_second_region(0.008), (0.08, 0.08)),
         (_second_region(0.016), None),
         (lambda dataset: dataset.__delattr__("SequenceOfUltrasoundRegions"), None),
     ],
 )
+@pytest.mark.verifies("SRS-INP-004", rc=("RC-012",))
 def test_millimetres_only_where_stated_and_agreed(
     change: Callable[[Any], None] | None, spacing: tuple[float, float] | None, tmp_path: Path
 ) -> None:

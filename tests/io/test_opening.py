@@ -44,6 +44,14 @@ def refusal(path: Path) -> InputError:
     return problem
 
 
+@pytest.mark.verifies("SRS-INP-007", rc=("RC-025",))
+def test_what_cannot_be_read_is_named_by_its_digest_too(tmp_path: Path) -> None:
+    data = samples.ultrasound()[:-60]
+    with pytest.raises(io.UnreadableError) as caught:
+        io.read(samples.put(tmp_path, data))
+    assert caught.value.file_sha256 == hashlib.sha256(data).hexdigest()
+
+
 @pytest.mark.verifies("SRS-INP-001", "SRS-INP-007")
 @pytest.mark.parametrize("kind", VALID)
 def test_a_format_is_told_by_its_bytes_and_the_file_is_hashed(kind: str, tmp_path: Path) -> None:
@@ -84,6 +92,7 @@ def test_files_that_are_no_image(data: bytes, code: str, tmp_path: Path) -> None
 
 
 @pytest.mark.verifies("SRS-INP-001")
+@pytest.mark.verifies("SRS-INP-001", rc=("RC-013",))
 def test_things_that_are_no_file(tmp_path: Path) -> None:
     assert refusal(tmp_path / "absent").code == "E-INPUT-MISSING"
     assert refusal(tmp_path / "nul\0byte").code == "E-INPUT-MISSING"
@@ -95,6 +104,7 @@ def test_things_that_are_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.verifies("SRS-INP-001")
+@pytest.mark.verifies("SRS-INP-001", rc=("RC-013",))
 def test_a_file_or_folder_that_may_not_be_read(tmp_path: Path) -> None:
     path, folder = samples.put(tmp_path, samples.picture()), tmp_path / "folder"
     folder.mkdir()

@@ -112,6 +112,7 @@ def test_law_spacing_is_stated_positive_and_finite_or_absent(
         (samples.mha(extra="Comment = nothing of spacing"), None),
     ],
 )
+@pytest.mark.verifies("SRS-INP-004", rc=("RC-012",))
 def test_spacing_of_text_headers(data: bytes, spacing: tuple[float, float] | None, tmp_path: Path) -> None:
     assert io.read(samples.put(tmp_path, data)).image.spacing_mm == pytest.approx(spacing)
 

@@ -58,6 +58,7 @@ def faults(require: Callable[[str], Path], path: Path) -> list[str]:
 @pytest.mark.verifies("SRS-OUT-001")
 @settings(max_examples=60, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mask=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=70), elements=st.integers(0, 1)))
+@pytest.mark.verifies("SRS-OUT-001", rc=("RC-022",))
 def test_law_masks_read_back_by_others(mask: NDArray[np.uint8], tmp_path: Path) -> None:
     io.write_mask_png(tmp_path / "mask.png", mask, samples.RECEIPT)
     assert (np.asarray(Pillow.open(tmp_path / "mask.png")) == mask * 255).all()
@@ -117,6 +118,7 @@ def _placed(dataset: Any) -> None:  # noqa: ANN401
 
 @pytest.mark.verifies("SRS-OUT-002")
 @pytest.mark.parametrize("change", [None, _rgb, _multi_frame, _bare, _placed])
+@pytest.mark.verifies("SRS-OUT-002", rc=("RC-022",))
 def test_a_segmentation_refers_to_its_source(change: Callable[[Any], None] | None, tmp_path: Path) -> None:
     source = reading(tmp_path, change)
     path = segmented(tmp_path, source)

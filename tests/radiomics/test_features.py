@@ -277,6 +277,7 @@ def test_only_the_maps_of_all_need_room_for_a_window() -> None:
         ("E-MASK-VALUES", np.where(MASK == 1, np.nan, 0.0)),
     ],
 )
+@pytest.mark.verifies("SRS-RAD-004", rc=("RC-016",))
 def test_refused_masks(set_: str, code: str, mask: NDArray[Any]) -> None:
     for measure in (table, maps):
         with pytest.raises(Problem) as raised:

@@ -98,6 +98,7 @@ def test_an_empty_mask_leaves_the_image_as_it_is(levels: NDArray[np.uint8]) -> N
     assert (picture[::4, ::4] == levels[:, :, None]).all()
 
 
+@pytest.mark.verifies("SRS-OUT-004", rc=("RC-027",))
 def test_image_and_mask_of_different_shape_are_refused(levels: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="differ in shape"):
         pictures.overlay(levels, np.zeros((2, 2), dtype=np.uint8))
@@ -134,6 +135,7 @@ def test_the_headline_says_what_was_decided(found: Decision, rejected: Decision,
     assert panels.headline(nothing)[0] == "No lesion found: no candidate region"
 
 
+@pytest.mark.verifies("SRS-OUT-004", rc=("RC-027",))
 def test_certified_pixels_are_those_the_rest_cannot_turn(found: Decision) -> None:
     count, of = panels.certified(found)
     named = found.bias + found.contributions.sum(axis=0)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from radiomicnet_md_traceability import collect, command, environment, load, results, stamp
+from radiomicnet_md_traceability import collect, command, environment, load, mutants, results, stamp
 
 _NODEID = "tests/test_part.py::test_holds"
 _ATTACK = "tests/test_attack.py::test_breaks"
@@ -61,6 +61,7 @@ _ITEMS: Mapping[str, dict[str, Any]] = {
         "kind": "inherent",
         "implements": ["SRS-ABC-001"],
         "code": ["part:Part.one"],
+        "breaks": [{"way": way, "symbol": "part:Part.one", "return": "2"} for way in mutants.WAYS],
     },
     "requirements/design.yaml": {
         "id": "SDS-ABC-001",

@@ -11,7 +11,7 @@ import yaml
 
 from radiomicnet_md_audit import sign
 from radiomicnet_md_audit.encoding import b64encode
-from radiomicnet_md_traceability import command, environment, load, reviews, soup, stamp
+from radiomicnet_md_traceability import command, environment, graph, load, mutants, reviews, soup, stamp
 
 if TYPE_CHECKING:
     from tests.traceability.conftest import Tree
@@ -20,6 +20,7 @@ NODEID = "tests/test_part.py::test_holds"
 ATTACK = "tests/test_attack.py::test_breaks"
 HEAD = "import pytest\n\n"
 GOOD = '@pytest.mark.verifies("SRS-ABC-001")\ndef test_holds():\n    assert True\n'
+ATTACKING = '@pytest.mark.verifies("SRS-ABC-001", rc=("RC-001",))\ndef test_breaks(): pass\n'
 NEED, SYSTEM, SOFTWARE = "requirements/need.yaml", "requirements/system.yaml", "requirements/software.yaml"
 HAZARD, CONTROL, SOUP = "risks/hazards.yaml", "risks/controls.yaml", "soup/pyyaml.yaml"
 KEY = sign.from_seed(bytes(32))
@@ -109,6 +110,13 @@ def accepted(tree: Tree, **more: object) -> None:
 def lobster(tree: Tree, *ids: str) -> None:
     items = [{"name": id_, "ref_down": ["act x"]} for id_ in ids]
     write_json(tree, ".results/lobster.json", {"levels": [{"name": "Requirements", "items": items}]})
+
+
+def mutated(tree: Tree, fate: str = mutants.KILLED) -> None:
+    """``trace mutate`` has run, and every mutant came to this."""
+    seen = graph.build(tree.root, structure=True)
+    broken = (mutant for control in seen.items.of("control") for mutant in mutants.of(control))
+    mutants.write(seen, [mutants.Fate(mutant.name, fate, ATTACK, "", 0.1) for mutant in broken])
 
 
 def vulnerabilities(tree: Tree, **more: object) -> None:
@@ -217,11 +225,32 @@ FAULTS: dict[str, tuple[str, Callable[[Tree], object]]] = {
         "T12",
         lambda tree: _changed_after(tree, SOFTWARE, lambda item: item.update(risk_controls=[])),
     ),
-    "control that survives being broken": (
-        "T13",
-        lambda tree: write_json(tree, ".results/mutants.json", {"controls": {"RC-001": {"absent": "survived"}}}),
+    "control broken where there is no code": (
+        "T12",
+        lambda tree: _changed_after(tree, CONTROL, lambda item: item["breaks"][0].update(symbol="part:Part.three")),
     ),
-    "control that nobody broke": ("T13", lambda tree: write_json(tree, ".results/mutants.json", {"controls": {}})),
+    "control without a way to break it": ("T01", lambda tree: tree.item(CONTROL, lambda item: item["breaks"].pop())),
+    "control that survives being broken": ("T13", lambda tree: mutated(tree, mutants.SURVIVED)),
+    "control whose break could not be judged": ("T13", lambda tree: mutated(tree, mutants.ERROR)),
+    "control that nobody broke": (
+        "T13",
+        lambda tree: write_json(tree, ".results/mutants.json", {"format": mutants.FORMAT, "controls": {}}),
+    ),
+    "control whose attack was changed since it was broken": (
+        "T13",
+        lambda tree: (
+            mutated(tree),
+            tree.write("tests/test_attack.py", HEAD + ATTACKING.replace("pass", "assert True")),
+            _settle(tree),
+        ),
+    ),
+    "control that is broken otherwise since": (
+        "T13",
+        lambda tree: (
+            mutated(tree),
+            _changed_after(tree, CONTROL, lambda item: item["breaks"][0].update({"return": "3"})),
+        ),
+    ),
     "control attacked by the tests of its presence": ("T14", _attack_only),
     "control attacked by no test": (
         "T14",

@@ -16,7 +16,7 @@ from radiomicnet_md_traceability import markup
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "audit").glob("*.md")])
 
-pytestmark = pytest.mark.verifies("SRS-TRC-014")
+pytestmark = pytest.mark.verifies("SRS-TRC-015")
 
 
 class Seen(HTMLParser):

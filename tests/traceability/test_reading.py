@@ -18,7 +18,7 @@ from radiomicnet_md_traceability import contents, cover, evidence, gaps, graph, 
 if TYPE_CHECKING:
     from tests.traceability.conftest import Tree
 
-pytestmark = pytest.mark.verifies("SRS-TRC-014")
+pytestmark = pytest.mark.verifies("SRS-TRC-015")
 
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = "00_index/INDEX.html"

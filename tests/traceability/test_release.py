@@ -12,7 +12,7 @@ import yaml
 from radiomicnet_md_audit import sign
 from radiomicnet_md_audit.encoding import b64encode
 from radiomicnet_md_traceability import command, evidence, graph, load, reviews, stamp, verify
-from tests.traceability.faults import ATTACK, KEY, NODEID, SOFTWARE, accepted, vulnerabilities, write_json
+from tests.traceability.faults import ATTACK, KEY, NODEID, SOFTWARE, accepted, mutated, vulnerabilities
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def review_all(tree: Tree) -> None:
 def complete(tree: Tree) -> Tree:
     review_all(tree)
     vulnerabilities(tree)
-    write_json(tree, ".results/mutants.json", {"controls": {"RC-001": {"absent": "killed"}}})
+    mutated(tree)
     accepted(tree)
     return tree
 

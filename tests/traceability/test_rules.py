@@ -17,10 +17,10 @@ from tests.traceability.faults import (
     SOUP,
     accepted,
     lobster,
+    mutated,
     passed,
     review,
     vulnerabilities,
-    write_json,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ def test_the_clean_tree_has_no_finding(tree: Tree) -> None:
 
 @pytest.mark.verifies("SRS-TRC-002", "SRS-TRC-003")
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.verifies("SRS-TRC-001", rc=("RC-024",))
 def test_a_seeded_fault_is_reported_by_its_rule(tree: Tree, fault: str) -> None:
     expected, seed = FAULTS[fault]
     seed(tree)
@@ -51,17 +50,26 @@ def test_every_rule_has_a_fault_that_turns_it_red() -> None:
     assert [rule.id for rule in rules.RULES] == [f"T{number:02}" for number in range(1, 29)]
 
 
+@pytest.mark.verifies("SRS-TRC-003", rc=("RC-024",))
+def test_a_review_of_anomalies_is_old_after_90_days(tree: Tree) -> None:
+    for reviewed, expected in (("2026-08-25", set()), ("2026-08-24", {"T16"})):  # the tests ran on 2026-11-23
+        tree.item(SOUP, lambda item, day=reviewed: item["anomalies"].update(reviewed=day))
+        command.write_pages(tree.root)
+        assert found(tree) == expected
+
+
 def test_what_is_in_order_has_no_finding(tree: Tree) -> None:
     review(tree)
     accepted(tree)
     lobster(tree, "SRS-ABC-001")
     vulnerabilities(tree)
-    write_json(tree, ".results/mutants.json", {"controls": {"RC-001": {"absent": "killed"}}})
+    mutated(tree)
     passed(tree, actual=[{**BAD_ACTUAL, "value": 1}])
     assert rules.run(graph.build(tree.root)) == ()
 
 
 @pytest.mark.verifies("SRS-TRC-003")
+@pytest.mark.verifies("SRS-TRC-003", rc=("RC-024",))
 def test_a_version_that_is_not_installed_is_reported(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soup, "installed", lambda _: None)
     assert found(tree) == {"T15"}
@@ -113,6 +121,7 @@ def test_without_results_the_structure_alone_is_judged(tree: Tree) -> None:
     assert found(tree) == set()
 
 
+@pytest.mark.verifies("SRS-TRC-001", rc=("RC-024",))
 def test_check_prints_a_json_line_a_finding_and_ends_with_3(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.check(tree.root, json=True) == 0
     tree.outcomes((NODEID, "failed", "assert 0"))

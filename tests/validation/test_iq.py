@@ -244,6 +244,7 @@ def test_files_of_the_program_itself_are_those_of_its_wheel(settings: Settings, 
     assert _verdict(settings, "No byte of this program")[0] == NOT_APPLICABLE
 
 
+@pytest.mark.verifies("SRS-QUA-004", rc=("RC-040",))
 def test_a_check_that_breaks_fails_and_does_not_hide_the_next(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

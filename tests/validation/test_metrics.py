@@ -43,6 +43,7 @@ def pair(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.verifies("SRS-MOD-004")
 @pytest.mark.parametrize("name", ["dice", "iou", "precision", "recall", "nsd"])
+@pytest.mark.verifies("SRS-MOD-004", rc=("RC-021",))
 def test_the_empty_mask_policy(name: str) -> None:
     metric = getattr(metrics, name)
     assert metric(EMPTY, EMPTY) == 1.0
@@ -56,6 +57,7 @@ def test_the_empty_mask_policy(name: str) -> None:
 
 
 @pytest.mark.verifies("SRS-MOD-004")
+@pytest.mark.verifies("SRS-MOD-004", rc=("RC-021",))
 def test_a_distance_that_does_not_exist_is_the_diagonal_of_the_image() -> None:
     assert hd95(EMPTY, EMPTY) == 0.0
     assert hd95(EMPTY, FULL) == hd95(FULL, EMPTY) == pytest.approx(math.hypot(4, 5))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ from scipy import special
 
 from radiomicnet_md.errors import Problem
 from radiomicnet_md.io.masks import png
-from radiomicnet_md_validation import case_set, performance, pixel_probability, sample_size
+from radiomicnet_md_validation import case_set, performance, pixel_probability, sample_size, validating
+from tests.io import samples
 from tests.validation import cases as made
 from tests.validation.cases import Mask, write_folder
 
@@ -54,10 +56,12 @@ def test_one_split_is_read_ordered_and_quarantine_is_left_out(folder: Path) -> N
 
 
 @pytest.mark.verifies("SRS-PRF-002", rc=("RC-044",))
-def test_a_group_in_two_splits_and_an_id_of_the_training_record_are_found(folder: Path) -> None:
+def test_a_group_of_train_and_an_id_of_the_training_record_are_found(folder: Path) -> None:
     table = folder / "splits.csv"
     assert case_set.read(folder, "test").seen(["b", "x"]) == ("b",)
-    table.write_text(table.read_text().replace("d,train,g4", "d,train,g1"))
+    table.write_text(table.read_text().replace("d,train,g4", "d,other,g1"))
+    assert case_set.read(folder, "test").seen(()) == ()
+    table.write_text(table.read_text().replace("d,other,g1", "d,train,g1"))
     assert case_set.read(folder, "test").seen(()) == ("a",)
 
 
@@ -112,6 +116,18 @@ def test_the_only_split_needs_no_name_and_an_image_that_cannot_be_read_is_left_t
     folder = write_folder(tmp_path, [("a", "site", "g1", "benign"), ("b", "site", "g2", "benign")])
     (folder / "images" / "b.png").write_bytes(b"broken")
     assert [one.id for one in case_set.read(folder, None).cases] == ["a", "b"]
+
+
+@pytest.mark.verifies("SRS-PRF-007")
+def test_a_file_of_several_images_is_no_case(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "cases", [("a", "site", "g1", "benign")])
+    found = case_set.read(folder, None)
+    frames = np.stack([np.roll(samples.frame(), shift, axis=1) for shift in range(3)])
+    loop = samples.put(tmp_path, samples.loop(frames), "a.dcm")
+    several = dataclasses.replace(found, cases=(dataclasses.replace(found.cases[0], image=loop),))
+    with pytest.raises(Problem, match="several images") as raised:
+        validating._plan(tmp_path / "out", several, "0" * 64)
+    assert raised.value.code == "E-VALIDATE-CASES"
 
 
 @pytest.mark.verifies("SRS-PRF-006", rc=("RC-021",))

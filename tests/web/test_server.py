@@ -24,6 +24,7 @@ TLS = (Path("chain.pem"), Path("key.pem"))
 
 @pytest.mark.verifies("SRS-PAG-011")
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "192.168.1.1", "2001:db8::1", "169.254.1.1"])  # noqa: S104
+@pytest.mark.verifies("SRS-PAG-011", rc=("RC-032",))
 def test_other_machines_are_served_over_tls_alone(host: str) -> None:
     with pytest.raises(UsageError) as caught:
         Address(host, 8470).check()

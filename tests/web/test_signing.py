@@ -117,6 +117,7 @@ def test_what_another_session_saw_is_not_what_this_one_saw(rita: Site) -> None:
     assert _count(rita) == 0
 
 
+@pytest.mark.verifies("SRS-PAG-010", rc=("RC-031",))
 def test_what_was_seen_of_one_decision_signs_no_other(rita: Site) -> None:
     shown = _see(rita, rita.cases.result)
     assert _sign(rita, rita.cases.again, _form(shown)).status_code == 409
@@ -206,6 +207,7 @@ def test_what_was_changed_after_it_was_seen_is_not_signed(rita: Site) -> None:
     assert _count(rita) == 0
 
 
+@pytest.mark.verifies("SRS-PAG-008", rc=("RC-032",))
 def test_reader_and_administrator_have_no_form_and_no_route(site: Site) -> None:
     site.sign_in("reed")
     text = site.client.get(f"/records/{site.cases.result}").text

@@ -22,10 +22,10 @@ from radiomicnet_md_traceability import (
     documents,
     lobster,
     matrix,
+    mutants,
     results,
     rules,
     rules_items,
-    rules_risk,
     sbom,
     status,
     verify,
@@ -40,7 +40,12 @@ PLACES: dict[str, tuple[str, ...]] = {
         "docs/regulatory/classification_and_documentation_level.md",
         "docs/regulatory/regulatory_status.md",
     ),
-    "02_risk": ("docs/regulatory/plans/risk_management_plan.md", "docs/regulatory/hazard_analysis.md"),
+    "02_risk": (
+        "docs/regulatory/plans/risk_management_plan.md",
+        "docs/regulatory/hazard_analysis.md",
+        "docs/regulatory/risk_control_verification.md",
+        "docs/reference/risk-controls.md",
+    ),
     "04_architecture": ("docs/regulatory/architecture/*.md", "docs/adr/*.md"),
     "05_sds": ("docs/regulatory/design.md",),
     "06_lifecycle": (
@@ -64,8 +69,11 @@ PLACES: dict[str, tuple[str, ...]] = {
         "docs/reference/out-of-domain.md",
         "docs/reference/determinism.md",
         "docs/reference/quantitation.md",
+        "docs/reference/repeatability.md",
+        "docs/reference/robustness.md",
         "docs/reference/ibsi.md",
         "docs/reference/results/*.png",
+        "docs/reference/quantities/*.png",
     ),
     "14_part11": ("docs/reference/part-11.md", "docs/reference/record.md", "audit/FORMAT.md"),
     "15_iqoqpq": ("docs/regulatory/*_protocol.md",),
@@ -106,7 +114,7 @@ def _copied(root: Path) -> dict[str, str]:
         for pattern in wanted:
             for file in sorted(root.glob(pattern)):
                 name = file.relative_to(root).as_posix()
-                below = "/".join(part for part in file.parts[-2:-1] if part in {"adr", "sop", "results"})
+                below = "/".join(part for part in file.parts[-2:-1] if part in {"adr", "sop", "results", "quantities"})
                 places["/".join(filter(None, (folder, below, _RENAMED.get(name, file.name))))] = name
     return places
 
@@ -119,7 +127,7 @@ def _releases(root: Path) -> dict[str, bytes]:
 
 def _runs(root: Path) -> dict[str, bytes]:
     """What the runs of tests left, without the computer's name."""
-    places = {"02_risk/rc_mutation.json": rules_risk.MUTANTS, "07_vv/results.jsonl": results.LATEST}
+    places = {"02_risk/rc_mutation.json": mutants.FILE, "07_vv/results.jsonl": results.LATEST}
     found = {place: (root / file).read_bytes() for place, file in places.items() if (root / file).is_file()}
     junit = root / ".results" / "latest.xml"
     if junit.is_file():

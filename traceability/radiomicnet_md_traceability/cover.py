@@ -79,8 +79,9 @@ nav,.soft,.away{color:var(--soft);font-size:.9em}.bad{color:var(--bad)}.good{col
 .figures li{flex:1 1 8rem;border:1px solid var(--line);border-radius:6px;padding:.6rem .9rem}
 .figures b{display:block;font-size:1.7rem;line-height:1.2;font-variant-numeric:tabular-nums}
 td ul{margin:0;padding:0;list-style:none}td.files{width:46%}
-@media print{body{max-width:none;padding:0;font-size:10.5pt;color:#000;background:#fff}nav{display:none}
-a{color:inherit;text-decoration:none}tr,pre,img{break-inside:avoid}thead{display:table-header-group}}
+@media print{:root{--ink:#000;--soft:#444;--line:#999;--paper:#fff;--field:#f4f6f8;--link:#000;--bad:#a40e26;
+--good:#116329}body{max-width:none;padding:0;font-size:10.5pt;color:#000;background:#fff}nav{display:none}
+a{color:inherit;text-decoration:none}tr:not([id]),pre,img{break-inside:avoid}thead{display:table-header-group}}
 """
 
 

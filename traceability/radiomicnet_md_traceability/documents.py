@@ -8,9 +8,10 @@ project and approved by nobody.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from radiomicnet_md_traceability import gaps, models, soup
+from radiomicnet_md_traceability import gaps, models, mutants, soup
 from radiomicnet_md_traceability.graph import Graph
 from radiomicnet_md_traceability.load import Item
 
@@ -33,6 +34,7 @@ def pages(graph: Graph) -> dict[str, str]:
     return {
         soup.DOCUMENT: soup.document(graph.root, graph.items.of("soup")),
         f"{FOLDER}/hazard_analysis.md": _page("Hazard analysis", _hazards(graph)),
+        f"{FOLDER}/risk_control_verification.md": _page("Verification of risk controls", _breaks(graph)),
         f"{FOLDER}/threat_model.md": _page("Threat model", _threats(graph)),
         f"{FOLDER}/design.md": _page("Software design", _designs(graph)),
         f"{FOLDER}/checklists.md": _page("Checklists", _clauses(graph)),
@@ -75,6 +77,45 @@ def _hazards(graph: Graph) -> Iterator[str]:
             f"| {item.id} {values['title']} | {values['kind']} | {values['text']} "
             f"| {_list(item, 'implements')} | {', '.join(f'`{test.nodeid}`' for test in attacks)} |"
         )
+
+
+def _breaks(graph: Graph) -> Iterator[str]:
+    yield (
+        "How `trace mutate` breaks each control. Each time at least one of the tests that attack it must fail: a test "
+        "that stays green says nothing about the control. What became of each break in the latest run that was written "
+        "down stands in [risk controls, broken](../reference/risk-controls.md), beside what the five ways mean.\n"
+    )
+    for item in graph.items.of("control"):
+        yield f"## {item.id} {item.values['title']}\n"
+        yield f"{item.values['text']}\n"
+        yield f"Attacked by {', '.join(f'`{test.nodeid}`' for test in graph.attackers_of(item.id)) or 'no test'}.\n"
+        yield "| Way | Broken | How |"
+        yield "|---|---|---|"
+        for mutant in mutants.of(item):
+            yield f"| {mutant.way} | `{mutant.how['symbol']}` | {_how(mutant.how)} |"
+        for how in item.values.get("breaks", ()):
+            if "not_applicable" in how:
+                yield f"| {how['way'].replace('_', ' ')} | not applicable | {how['not_applicable']} |"
+        yield ""
+
+
+def _how(how: Mapping[str, Any]) -> str:
+    """A break in words; a text of the source as it stands there, on one line."""
+
+    def code(text: object) -> str:
+        return f"`{' '.join(str(text).split())}`".replace("|", "\\|")
+
+    match how:
+        case {"return": value}:
+            return f"gives back {code(value)} at once"
+        case {"swallow": caught, **more}:
+            return f"lets no {code(caught)} out, and gives {code(more.get('give', 'None'))}"
+        case {"log": raised}:
+            return f"logs {code(raised)} where it was raised, and goes on"
+        case {"value": value}:
+            return f"is {code(value)}"
+    old, new = how["replace"]
+    return f"{code(old)} becomes {code(new)}" if new else f"{code(old)} is left out"
 
 
 def _split(rating: dict[str, int]) -> str:

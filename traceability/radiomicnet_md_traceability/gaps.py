@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radiomicnet_md_traceability import acceptance, rules_risk, rules_soup, stamp
+from radiomicnet_md_traceability import acceptance, mutants, rules_soup, stamp
 from radiomicnet_md_traceability.graph import LINKS, Graph
 
 
@@ -38,7 +38,7 @@ def of_state(graph: Graph) -> tuple[Gap, ...]:
         found.append(Gap("GAP-VULNERABILITIES", "Dated vulnerability data for the lock file, which need a network"))
     if graph.results is None:
         return (*found, Gap("GAP-RESULTS", "Results of a test run"))
-    if not (graph.root / rules_risk.MUTANTS).is_file():
+    if not (graph.root / mutants.FILE).is_file():
         found.append(Gap("GAP-MUTATION", "A run in which each control is broken (trace mutate)"))
     seen = {one.id: one for one in acceptance.read(graph.root)}
     for item in graph.items.of("acceptance"):

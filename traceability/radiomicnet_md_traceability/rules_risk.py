@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
+from radiomicnet_md_traceability import mutants
 from radiomicnet_md_traceability.collect import BoundTest, symbol_exists
 from radiomicnet_md_traceability.findings import Place
 from radiomicnet_md_traceability.graph import Graph
 from radiomicnet_md_traceability.load import Item
-
-MUTANTS = Path(".results") / "mutants.json"
 
 
 def uncontrolled(graph: Graph) -> Iterator[Place]:
@@ -35,6 +32,9 @@ def hollow(graph: Graph) -> Iterator[Place]:
         for symbol in item.links("code"):
             if not symbol_exists(graph.root, symbol):
                 yield item.id, f"names {symbol}, which is not in the source"
+        for mutant in mutants.of(item):
+            if not symbol_exists(graph.root, str(mutant.how["symbol"])):
+                yield item.id, f"is broken in {mutant.how['symbol']}, which is not in the source"
         if not any(graph.tests_of(requirement) for requirement in requirements):
             yield item.id, "no test verifies what it implements"
     yield from _one_sided(graph)
@@ -52,17 +52,12 @@ def _one_sided(graph: Graph) -> Iterator[Place]:
 
 
 def survived(graph: Graph) -> Iterator[Place]:
-    """T13: controls that can be broken without a test turning red, as ``trace mutate`` found."""
-    file = graph.root / MUTANTS
-    if graph.results is None or not file.is_file():
+    """T13: controls that can be broken without a test turning red, or that were changed since ``trace mutate``."""
+    seen = None if graph.results is None else mutants.read(graph.root)
+    if seen is None:
         return
-    seen = json.loads(file.read_text(encoding="utf-8"))["controls"]
     for control in graph.items.of("control"):
-        if control.id not in seen:
-            yield control.id, "was not broken by the latest trace mutate"
-        for variant, fate in seen.get(control.id, {}).items():
-            if fate == "survived":
-                yield control.id, f"no test turned red when it was broken ({variant})"
+        yield from ((control.id, text) for text in mutants.faults(graph, control, seen))
 
 
 def same_tests(graph: Graph) -> Iterator[Place]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -30,6 +31,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 """Okabe and Ito 2008: apart for every common form of colour blindness."""
 MARKS = "osD^vPX*"
 _DIGITS = 6
+_WIDTH = 118  # characters of a line
+_WHOLE = re.compile(r"`[^`]+`|\[[^]]+\]\([^)]+\)")  # a name, or a link
+_KEPT = "\0"  # a space in it
 Found = Mapping[str, Any]
 
 
@@ -109,8 +113,10 @@ def drawn(campaign: Campaign, found: Found) -> bytes:
 
 
 def paragraph(text: str) -> list[str]:
-    """Lines of a page; a link or a name is never broken."""
-    return [*textwrap.wrap(" ".join(text.split()), 118, break_long_words=False, break_on_hyphens=False), ""]
+    """Lines of a page and an empty one; neither a link nor a name is broken."""
+    whole = _WHOLE.sub(lambda found: found.group().replace(" ", _KEPT), " ".join(text.split()))
+    lines = textwrap.wrap(whole, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [*(line.replace(_KEPT, " ") for line in lines), ""]
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 - as JSON has it

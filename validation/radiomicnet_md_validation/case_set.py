@@ -7,7 +7,7 @@ Rules of this module:
   ``id``, ``split``, ``group``, ``class_label``; ``labels.csv`` may add ``device`` to an ``id``.
 - One split is taken. Rows of ``quarantine`` never are, and a folder with several other splits has to be told which.
 - A mask that is missing is not an empty mask, and ``normal`` with a mask that is not empty is a contradiction.
-- What has been seen in training is found, not trusted: groups that stand in another split, too, and ids that the
+- What training has seen is found, not trusted: groups that stand in ``train`` or ``val`` too, and ids that the
   release's own training record names.
 """
 
@@ -29,6 +29,7 @@ from radiomicnet_md_audit import canonical
 
 COLUMNS = ("id", "split", "group", "class_label")
 NORMAL, QUARANTINE, SEALED = "normal", "quarantine", "test"
+TRAINING = ("train", "val")
 UNKNOWN = "not stated"
 _SHOWN = 5  # ids that are named where many are wrong
 
@@ -52,7 +53,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseSet:
-    """The cases of one split, ordered by id, and which of their groups stand in another split as well."""
+    """The cases of one split, ordered by id, and which of their groups stand in a split of training as well."""
 
     folder: Path
     split: str
@@ -71,7 +72,7 @@ class CaseSet:
         return hashlib.sha256(canonical.dumps(sorted(one.image_sha256 for one in self.cases))).hexdigest()
 
     def seen(self, training: Collection[str]) -> tuple[str, ...]:
-        """The ids that training has seen: they or their group stand in its record, or in another split."""
+        """The ids that training has seen: they or their group stand in its record, or in one of its splits."""
         known = frozenset(training)
         groups = self.spanning | {one.group for one in self.cases if one.id in known}
         return tuple(one.id for one in self.cases if one.group in groups)
@@ -87,14 +88,14 @@ def read(folder: Path, split: str | None) -> CaseSet:
     rows = [row for row in _table(folder / "splits.csv") if row["split"] != QUARANTINE]
     chosen = _chosen({row["split"] for row in rows}, split)
     mine = sorted((row for row in rows if row["split"] == chosen), key=lambda row: row["id"])
-    others = {row["group"] for row in rows if row["split"] != chosen}
+    learned = {row["group"] for row in rows if row["split"] != chosen and row["split"] in TRAINING}
     devices = _devices(folder / "labels.csv")
     images = _images(folder / "images")
     _name("no image, or several, in images/", [row["id"] for row in mine if len(images.get(row["id"], ())) != 1])
     _name("no mask in masks/", [row["id"] for row in mine if not _mask(folder, row).is_file()])
     cases = tuple(_case(row, images[row["id"]][0], _mask(folder, row), devices) for row in mine)
     _check_masks(cases)
-    return CaseSet(folder, chosen, cases, frozenset(others & {one.group for one in cases}))
+    return CaseSet(folder, chosen, cases, frozenset(learned & {one.group for one in cases}))
 
 
 def truth(case: Case) -> Truth:

@@ -3,30 +3,25 @@
 
 Rules of this module:
 
-- The page is self-contained: no script, nothing fetched, every text escaped.
 - A figure without an interval says why there is none.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radiomicnet_md.review.pdf import Block, Heading, Picture, Table, Text
-from radiomicnet_md.review.style import CSS
 from radiomicnet_md_validation import performance, performance_pictures, pixel_probability, sample_size
+from radiomicnet_md_validation.case_set import SEALED
 from radiomicnet_md_validation.performance import Figure, Scored
 
 if TYPE_CHECKING:
     from radiomicnet_md_validation.acceptance import Judged
     from radiomicnet_md_validation.performance_report import Report
 
-CAUTION = "Not a cleared medical device."
 _WIDE = 490.0  # points: the width of the text
 
 
@@ -43,58 +38,15 @@ def blocks(report: Report) -> list[Block]:
     ]
 
 
-def html(title: str, stamp: str, content: Sequence[Block]) -> str:
-    """The page."""
-    pin = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{pin}'; base-uri 'none'; form-action 'none'"
-    body = "\n".join(map(_element, content))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{CSS}</style>
-</head>
-<body>
-<p class="banner" role="note"><strong>{CAUTION}</strong> {escape(stamp[:1].upper() + stamp[1:])}.</p>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
-
-
-def _element(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{escape(text)}</h{level}>"
-        case Text(text, small):
-            return f"<p{_class('small', given=small)}>{escape(text)}</p>"
-        case Table(head, rows, numbers):
-            titles = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
-            cells = (
-                [(text, _class("number", given=place in numbers)) for place, text in enumerate(row)] for row in rows
-            )
-            body = "".join(
-                f"<tr>{''.join(f'<td{kind}>{escape(text)}</td>' for text, kind in row)}</tr>" for row in cells
-            )
-            return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
-        case Picture(layers, words, _):
-            data = base64.b64encode(layers[-1]).decode()
-            return f'<figure><img alt="{escape(words)}" src="data:image/png;base64,{data}"></figure>'
-
-
-def _class(name: str, *, given: bool) -> str:
-    return f' class="{name}"' if given else ""
+def caution(report: Report) -> str:
+    """What stands above everything."""
+    return f"Not a cleared medical device. {report.stamp[:1].upper()}{report.stamp[1:]}."
 
 
 def _head(report: Report) -> Iterator[Block]:
     release, cases = report.release, report.cases
     yield Heading(f"Performance against the truth: {report.verdict}", 1)
-    yield Text(f"{CAUTION} {report.stamp[:1].upper()}{report.stamp[1:]}.")
+    yield Text(caution(report))
     yield Text(
         f"Release {release['id']} {release['version']} (manifest {release['manifest_sha256']}); split {cases.split} of"
         f" {cases.folder.name}, {len(report.scored)} cases (set {cases.sha256}); log {report.origin} at"
@@ -117,6 +69,8 @@ def _head(report: Report) -> Iterator[Block]:
 def _acceptance(report: Report) -> Iterator[Block]:
     yield Heading("What was demanded")
     yield Text("The bound is judged, not the value. Too few cases are INCONCLUSIVE, never a PASS.", small=True)
+    if report.cases.split != SEALED:
+        yield Text(f"The demands were fixed for a closed test split, and are held here against {report.cases.split}.")
     rows = [_verdict(one) for one in report.judged]
     yield Table(("Object", "n", "needed", "Value", "Bound", "Verdict"), rows, frozenset({1, 2, 3, 4}))
     for one in report.judged:

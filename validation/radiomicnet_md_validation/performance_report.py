@@ -20,12 +20,12 @@ from typing import Any
 
 from radiomicnet_md import __version__
 from radiomicnet_md.io.files import place
-from radiomicnet_md.review import pdf
+from radiomicnet_md.review import page, pdf
 from radiomicnet_md_audit import canonical, dsse
 from radiomicnet_md_audit.sign import Signer
 from radiomicnet_md_validation import acceptance, performance, performance_page
 from radiomicnet_md_validation.acceptance import Judged
-from radiomicnet_md_validation.case_set import CaseSet
+from radiomicnet_md_validation.case_set import SEALED, CaseSet
 from radiomicnet_md_validation.performance import Figure, Scored
 from radiomicnet_md_validation.performance_pictures import Shown
 from radiomicnet_md_validation.pixel_probability import Evidence
@@ -74,11 +74,11 @@ class Report:
 def written(report: Report, out: Path, key: Signer) -> dict[str, str]:
     """Write the files of a report; their SHA-256 by name."""
     blocks = performance_page.blocks(report)
-    title = f"RadiomicNet-MD: performance, {report.verdict}"
+    title = f"performance, {report.verdict}"
     files = {
         JSON: dsse.seal(canonical.dumps(content(report)), PAYLOAD_TYPE, key),
-        PAGE: performance_page.html(title, report.stamp, blocks).encode(),
-        PDF: pdf.document(title, f"RadiomicNet-MD {__version__} · {report.stamp}", blocks),
+        PAGE: page.html(title, blocks, performance_page.caution(report)).encode(),
+        PDF: pdf.document(f"RadiomicNet-MD: {title}", f"RadiomicNet-MD {__version__} · {report.stamp}", blocks),
         RESULTS: _lines([case(one) for one in report.worst_first]),
         FOR_TRACE: _lines(_for_trace(report)),
     }
@@ -155,9 +155,9 @@ def _figure(one: Figure) -> dict[str, Any]:
 def _for_trace(report: Report) -> list[dict[str, Any]]:
     """The lines that ``trace`` reads from ``.results/``, where the bound says it all.
 
-    None of a set that training has seen, for it shows nothing.
+    None of another split than the closed one, for which the demands were fixed, nor where training has seen a case.
     """
-    if report.seen:
+    if report.seen or report.cases.split != SEALED:
         return []
     return [
         {

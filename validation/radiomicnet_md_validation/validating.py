@@ -41,7 +41,7 @@ from radiomicnet_md_validation import (
     performance_report,
     unsealing,
 )
-from radiomicnet_md_validation.acceptance import Judged, Objective
+from radiomicnet_md_validation.acceptance import Objective
 from radiomicnet_md_validation.case_set import Case, CaseSet, Truth
 from radiomicnet_md_validation.performance import Scored, Told
 from radiomicnet_md_validation.performance_pictures import Shown
@@ -65,12 +65,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of it: the verdict, what it rests on, and the digests of the files that say so."""
+    """What came of it, and the digests of the files that say so."""
 
-    verdict: str
-    judged: tuple[Judged, ...]
     report: Report
     files: Mapping[str, str]  # name in the output folder to SHA-256
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The report without its cases, and the digests of its files: values that a record can hold."""
+        content = performance_report.content(self.report)
+        return {name: value for name, value in content.items() if name != "cases"} | {"files": dict(self.files)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,6 @@ def measured(
             for case, row in zip(begun.cases.cases, begun.plan.rows, strict=True)
         ]
         seen = begun.cases.seen(begun.training)
-        judged = tuple(acceptance.judge(one, scored, seen) for one in begun.objectives)
         report = Report(
             site=asked.site,
             cases=begun.cases,
@@ -121,14 +124,14 @@ def measured(
             size=ledger.size,
             time_utc=clock.now().text(),
             opening=begun.opening,
-            judged=judged,
+            judged=tuple(acceptance.judge(one, scored, seen) for one in begun.objectives),
             scored=tuple(scored),
             seen=seen,
             evidence=evidence,
             shown=_worst(scored, begun.cases, ledger, home.folder),
         )
         files = performance_report.written(report, asked.out, ledger.writer.engine_key)
-    return Measured(acceptance.overall(judged), judged, report, files)
+    return Measured(report, files)
 
 
 def _begin(settings: Settings, passphrase: bytes, asked: Asked) -> _Begun:
@@ -203,7 +206,8 @@ def _scored(case: Case, answer: Answered, ledger: Ledger, home: Path, evidence: 
     if told.status == "error":
         return performance.scored(case, told, truth, None)
     predicate = cast("dict[str, Any]", ledger.read(ledger.find(told.record_id)).predicate)
-    if (predicate["state"], predicate["input"]["file_sha256"]) != (_STATES[told.status], case.image_sha256):
+    file_sha256 = (predicate["input"] or {}).get("file_sha256")
+    if (predicate["state"], file_sha256) != (_STATES[told.status], case.image_sha256):
         raise _other(case)
     if told.status == "refused":
         return performance.scored(case, told, truth, None)

@@ -10,15 +10,11 @@ Rules of this module:
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any, Final
 
-from radiomicnet_md.review import pdf
+from radiomicnet_md.review import page, pdf
 from radiomicnet_md.review.pdf import Block, Heading, Table, Text
-from radiomicnet_md.review.style import CSS
 from radiomicnet_md_audit import canonical, dsse
 from radiomicnet_md_audit.qualification import REPORT
 from radiomicnet_md_audit.sign import Signer
@@ -33,7 +29,6 @@ NOTICE: Final = (
     "RadiomicNet-MD is not a cleared medical device. A qualification is about one installation on one computer; it is "
     "not clinical evidence. It counts once somebody of the role qa has signed its record."
 )
-_BADGES: Final = {"PASS": "good", "FAIL": "bad"}
 
 
 def files(payload: Mapping[str, Any], key: Signer) -> dict[str, bytes]:
@@ -42,7 +37,7 @@ def files(payload: Mapping[str, Any], key: Signer) -> dict[str, bytes]:
     shown = blocks(payload)
     foot = f"RadiomicNet-MD · {title} · {payload['began_utc'][:19]} UTC"
     return {
-        "report.html": _page(title, shown).encode(),
+        "report.html": page.html(title, shown).encode(),
         "report.pdf": pdf.document(f"RadiomicNet-MD · {title}", foot, shown),
         REPORT: dsse.seal(canonical.dumps(dict(payload)), TYPE, key),
     }
@@ -81,44 +76,3 @@ def blocks(payload: Mapping[str, Any]) -> list[Block]:
 def _rows(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     named = ("id", "verdict", "objective", "expected", "actual")
     return [(*(one[name] for name in named), " ".join(one["requirements"])) for one in results]
-
-
-def _page(title: str, shown: Sequence[Block]) -> str:
-    pin = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{pin}'; base-uri 'none'; form-action 'none'"
-    body = "\n".join(map(_html, shown))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>RadiomicNet-MD: {escape(title)}</title>
-<style>{CSS}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
-
-
-def _html(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{escape(text)}</h{level}>"
-        case Text(text):
-            return f"<p>{escape(text)}</p>"
-        case Table(head, rows):
-            heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
-            lines = "\n".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
-            return f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody>\n</table>"
-        case _:
-            raise TypeError(block)
-
-
-def _cell(text: str) -> str:
-    badge = _BADGES.get(text, "held") if text in ("PASS", "FAIL", "INCONCLUSIVE", "NOT APPLICABLE") else ""
-    return f'<td><span class="badge {badge}">{text}</span></td>' if badge else f"<td><code>{escape(text)}</code></td>"
