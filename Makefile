@@ -4,6 +4,8 @@
 #   make demo     the whole story on this computer, into demo/
 #   make test     all tests; outcomes also go to .results/ for `radiomicnet-md trace check`
 #   make check    style, types, walls between rooms, structure of the trace, dependencies
+#   make evidence the gate on the latest results of `make test`, and the signed bundle with its public key: .results/evidence.zip
+#                 and .pem
 #   make determinism   one hash of every stage over threads, layouts, libraries and fresh processes, as in
 #                 docs/reference/determinism.md; DETERMINISM_FLAGS=--write also writes that page
 #   make quantities    what the numbers are worth: reference objects, repeatability and robustness, as in
@@ -63,7 +65,7 @@ MUTATION := $(VENV)/mutation
 JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
 
-.PHONY: setup demo test check determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
+.PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
 .PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
 
 setup: $(STAMP)
@@ -86,6 +88,16 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m radiomicnet_md_traceability trace check --structure
 	$(BIN)/pip check
+
+# The key is of this checkout alone; who hands a bundle on signs it with a key of their own (docs/how-to/build-the-evidence.md).
+evidence: setup
+	@$(BIN)/radiomicnet-md trace mutate
+	@$(BIN)/radiomicnet-md trace check
+	@[ -f .results/evidence.phrase ] || \
+	(umask 077; $(BIN)/python -c "import secrets; print(secrets.token_hex(16))" > .results/evidence.phrase)
+	@$(BIN)/radiomicnet-md evidence build --out .results/evidence.zip --key .results/evidence.key \
+	--passphrase-file .results/evidence.phrase
+	@$(PYTHON) traceability/radiomicnet_md_traceability/verify.py .results/evidence.zip .results/evidence.pem
 
 determinism: setup
 	@$(BIN)/python -m radiomicnet_md_validation.determinism $(DETERMINISM_FLAGS)

@@ -118,7 +118,14 @@ def _style(name: str, size: int, *, bold: bool = False) -> Any:  # noqa: ANN401
 
     font, space = (_BOLD, size * 0.9) if bold else (_FONT, 2)
     return ParagraphStyle(
-        name, fontName=font, fontSize=size, leading=size * 1.35, spaceBefore=space, spaceAfter=3, splitLongWords=True
+        name,
+        fontName=font,
+        fontSize=size,
+        leading=size * 1.35,
+        spaceBefore=space,
+        spaceAfter=3,
+        splitLongWords=True,
+        keepWithNext=bold,  # a heading does not end a page
     )
 
 

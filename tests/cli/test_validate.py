@@ -197,6 +197,20 @@ def test_a_device_that_finds_nothing_has_the_worst_scores_in_the_report(
     assert figures["Dice"]["note"] == "descriptive only"
 
 
+@pytest.mark.verifies("SRS-PRF-005")
+@pytest.mark.usefixtures("home")
+def test_a_device_that_becomes_unfit_while_it_is_measured_is_told_and_not_scored(
+    engine: desks.FakeEngine, command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "CASES_BETWEEN_TESTS", 2)
+    engine.fails_test_after = 0
+    asked = ("validate", folder, "--split", "test", "--out", tmp_path / "out", "--jobs", "1")
+    for _ in range(2):  # nor when it is asked again
+        said = command(*asked)
+        assert (said.code, "E-KAT" in said.err) == (6, True)
+    assert not (tmp_path / "out" / performance_report.JSON).exists()
+
+
 @pytest.mark.verifies("SRS-PRF-002")
 @pytest.mark.usefixtures("home")
 def test_cases_that_training_has_seen_fail_and_write_nothing_for_the_trace(

@@ -8,6 +8,7 @@ Rules of this module:
 - What is scored is the mask that the record names, from the home, by its digest; not a file in the output folder.
 - An output folder belongs to one set, one release, one log and one form of the demands.
 - A split called ``test`` is opened on the record first (``unsealing``).
+- A device that became unfit while it was measured (its known answers did not come out) has no performance.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import csv
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -27,7 +28,7 @@ from radiomicnet_md import batching, io, opening, shelf
 from radiomicnet_md.batching import Told as Answered
 from radiomicnet_md.config import Settings
 from radiomicnet_md.desk import Desk
-from radiomicnet_md.errors import ConfigurationError, InputError, IntegrityError, Problem, UsageError
+from radiomicnet_md.errors import ConfigurationError, InputError, IntegrityError, NotQualifiedError, Problem, UsageError
 from radiomicnet_md.home import open_home
 from radiomicnet_md.intent import new_id
 from radiomicnet_md.io.files import place
@@ -100,7 +101,8 @@ def measured(
     """Measure, judge and write the reports; ``tell`` is given each answer and the number of cases.
 
     Raises :class:`KeyboardInterrupt` where ``stop`` was set; the same call goes on later. Raises the problems of
-    ``case_set.read``, ``acceptance.objectives``, ``batching`` and the log; :class:`UsageError` ``E-VALIDATE-OTHER``.
+    ``case_set.read``, ``acceptance.objectives``, ``batching`` and the log; :class:`UsageError` ``E-VALIDATE-OTHER``;
+    what made the device unfit on the way.
     """
     begun = _begin(settings, passphrase, asked)
     answers: dict[int, Answered] = {}
@@ -109,6 +111,7 @@ def measured(
         tell(one, len(begun.plan.rows))
     if stop.is_set():
         raise KeyboardInterrupt
+    _refuse_unfit(answers.values())
     home, evidence = open_home(settings.home), Evidence()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
         scored = [
@@ -196,6 +199,15 @@ def _plan(out: Path, cases: CaseSet, release: str) -> batching.Plan:
             remedy="Give each frame a file of its own.",
         )
     return plan
+
+
+def _refuse_unfit(answers: Iterable[Answered]) -> None:
+    for one in answers:
+        for kind in (IntegrityError, NotQualifiedError):
+            if one.exit_code == kind.exit_code:
+                reason = one.line["reason"]
+                remedy = f"{reason['remedy']} Then measure again into another folder."
+                raise kind(reason["code"], reason["text"], remedy=remedy)
 
 
 def _scored(case: Case, answer: Answered, ledger: Ledger, home: Path, evidence: Evidence) -> Scored:
