@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.markdown import Markdown
 
 from radiomicnet_md_traceability import markup
 
@@ -37,9 +40,24 @@ class Seen(HTMLParser):
 
 
 def theirs(text: str) -> Seen:
-    from markdown_it import MarkdownIt  # a library that the tests' environment has by another's need
+    """What the reader beneath rich (markdown-it) sees in a page."""
+    seen = Seen("")
 
-    return Seen(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+    def walk(tokens: Iterable[Any]) -> None:
+        for token in tokens:
+            if token.nesting >= 0 and token.tag:
+                if token.type in {"fence", "code_block"}:
+                    seen.tags["pre"] = seen.tags.get("pre", 0) + 1
+                seen.tags[token.tag] = seen.tags.get(token.tag, 0) + 1
+                seen.links += [token.attrs[name] for name in ("href", "src") if name in token.attrs]
+            if token.type in {"text", "code_inline", "fence", "code_block"}:
+                seen.words += token.content
+            if token.type != "image":
+                walk(token.children or ())
+
+    walk(Markdown(text).parsed)
+    seen.words = re.sub(r"\s+", "", seen.words)
+    return seen
 
 
 BLOCKS = ("h1", "h2", "h3", "ul", "ol", "li", "table", "tr", "td", "pre", "code", "blockquote", "strong", "em", "img")
