@@ -119,7 +119,7 @@ def _refusals(chart: Chart) -> bytes:
     sums.set_title("CUSUM", loc="left")
     for axes in (groups, sums):
         axes.set_xlabel("file of the window")
-        axes.legend(frameon=False, fontsize=8, loc="upper left")
+        axes.legend(framealpha=1.0, edgecolor="none", fontsize=8, loc="upper left")
         axes.grid(color=canvas.RULE)
     figure.tight_layout()
     return canvas.png(figure)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from radiomicnet_md.engine import record
 from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.engine.release import default_folder, open_release, trusted_keys
-from radiomicnet_md.monitoring import page, reading, watching
+from radiomicnet_md.monitoring import page, reading, statistics, watching
 from radiomicnet_md.monitoring.reading import NO_LESION, REFUSED, Observation
 from radiomicnet_md.monitoring.watching import ALARM, NOT_JUDGED, SAME, Known, Report, watch
 from radiomicnet_md.radiomics.definitions import PAPER
@@ -46,8 +47,10 @@ def report(observations: list[Observation], last: int | None = None, since: str 
 # ------------------------------------------------------------------------------------------ alarms
 
 
-def test_without_change_at_most_one_run_in_fifty_alarms() -> None:
+def test_without_change_at_most_one_run_in_fifty_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
     """By declaration at most 2 %: 1 % of the rows, 0.5 % a chart; 9 of 120 homes would be one chance in 2,000."""
+    for slow in (statistics.p_of_gap, statistics.decision_limit):  # of a few arguments, again and again
+        monkeypatch.setattr(statistics, slow.__name__, cache(slow))
     alarms = [report(home(seed, 200, refused=(0.0, 0.03, 0.2)[seed % 3])).alarms for seed in range(120)]
     assert sum(map(bool, alarms)) < 9, [one for one in alarms if one]
 

@@ -20,7 +20,7 @@ STAMP = ("not clinical evidence", "not a cleared medical device")
 SAID = re.compile(r"\d[\d.]* \[\d[^\]]*\]|\d+ of \d+; groups \d+ of \d+")  # a figure with its interval, or a count
 VERBS = {  # and whether each has verbs below it
     **dict.fromkeys(("audit", "dicom", "evidence", "keys", "release", "trace", "users"), True),
-    **dict.fromkeys(("batch", "demo", "doctor", "init", "sbom", "segment", "serve", "sign"), False),
+    **dict.fromkeys(("batch", "demo", "doctor", "init", "monitor", "sbom", "segment", "serve", "sign"), False),
 }
 
 pytestmark = pytest.mark.verifies("SRS-TRC-013")

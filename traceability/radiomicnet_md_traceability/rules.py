@@ -49,7 +49,7 @@ RULES = (
     Rule(
         "T06",
         "every software requirement has a test at its level",
-        'mark a test with @pytest.mark.verifies("<id>")',
+        'mark a test with @pytest.mark.verifies("SRS-…")',
         items.untested,
     ),
     Rule(
@@ -77,7 +77,7 @@ RULES = (
     Rule(
         "T14",
         "a control is attacked by a test of its own",
-        'mark the test that breaks it with rc=("<id>",)',
+        'mark the test that breaks it with rc=("RC-…",)',
         risk.same_tests,
     ),
     Rule(

@@ -32,13 +32,12 @@ from radiomicnet_md_validation.perturbations import KINDS, Changed, Kind
 BROKEN = 0.7  # Dice below which an answer is another one: as far apart as the device and the truth are on average
 HOLDS = 0.9  # mean Dice of the answers within the declared limits that is claimed
 _SIZE = (336, 420)
-_REAL = 2  # real images for each phantom, where the data folder is there
 
 
 def cases(count: int) -> dict[str, Grey]:
-    """So many phantoms, and twice as many real images."""
-    drawn = {f"phantom {seed}": phantom.make(seed, *_SIZE).pixels for seed in range(count)}
-    return drawn | real_cases(_REAL * count)
+    """So many real images and a phantom; as many phantoms as are missing where there is no data folder."""
+    real = real_cases(count)
+    return {f"phantom {seed}": phantom.make(seed, *_SIZE).pixels for seed in range(max(1, count - len(real)))} | real
 
 
 def kept_dice(first: Answer, second: Answer, changed: Changed) -> float:
@@ -129,7 +128,7 @@ CAMPAIGN = Campaign(
     module="robustness",
     title="How much an image may change",
     run=run,
-    cases=2,
+    cases=7,
     body=robustness_page.body,
     picture=robustness_page.picture,
 )

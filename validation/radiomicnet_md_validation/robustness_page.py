@@ -59,7 +59,8 @@ def _cases(found: Mapping[str, Any]) -> str:
     drawn = sum(name.startswith("phantom") for name in found["cases"])
     real = len(found["cases"]) - drawn
     out = "".join(f"; left out: {name} ({why})" for name, why in found["left_out"].items())
-    return f"{drawn} phantoms and {real} images of BUSI (split val){out}. So few cases show tendencies, not rates."
+    phantoms = f"{drawn} phantom{'s' if drawn > 1 else ''}"
+    return f"{phantoms} and {real} images of BUSI (split val){out}. So few cases show tendencies, not rates."
 
 
 def split(kind: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
@@ -117,7 +118,7 @@ def _unnoticed(found: Mapping[str, Any]) -> list[str]:
     """The negative finding, in words."""
     kinds = found["kinds"]
     missed = [
-        f"{name} {one['strength']:g} ({one['unnoticed']} of {one['n']})"
+        (f"{name} {one['strength']:g} ({one['unnoticed']} of {one['n']})", one["declared"])
         for name, kind in kinds.items()
         for one in kind["levels"]
         if one["unnoticed"]
@@ -129,10 +130,11 @@ def _unnoticed(found: Mapping[str, Any]) -> list[str]:
             f"""No change broke an answer without being refused or flagged. With {count} images that excludes little: up
             to {most:.0%} of images could have such a change (95 %, Clopper and Pearson)."""
         )
+    within, beyond = (_list([told for told, declared in missed if declared is wanted]) for wanted in (True, False))
     return paragraph(
         f"""**Known limit: the gate does not refuse every change that breaks the outline.** Broken and neither refused
-        nor flagged: {"; ".join(missed)}. Whoever sends images that were changed beyond the
-        declared limits may get an outline that the unchanged image would not have given, and no word about it."""
+        nor flagged: within the declared limits {within}; beyond them {beyond}. Such an outline is not the one that the
+        unchanged image would have been given, and nothing says so."""
     )
 
 
