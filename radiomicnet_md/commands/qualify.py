@@ -7,29 +7,32 @@ How to, from a new home to a signed report: ``docs/how-to/qualify-an-installatio
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from radiomicnet_md.commands.call import Call
-from radiomicnet_md.errors import ConfigurationError, ExitCode
+from radiomicnet_md.errors import ConfigurationError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from radiomicnet_md.engine.release import Release
     from radiomicnet_md.privacy.people import Keeper
     from radiomicnet_md_validation.qualification.checks import Result
 
-    Run = Callable[[Call, Keeper, Release], Iterable[Result]]
-
 _EXAMPLE = """\
 examples:
   radiomicnet-md qualify iq --out iq
+  radiomicnet-md qualify oq --out oq       (a second call goes on where it was stopped)
   radiomicnet-md sign ID --meaning qualify --user quinn --viewed iq/report.html
 
 A qualification counts for this very installation once somebody of the role qa has signed its record. A clinical home
 decides when installation (iq) and operation (oq) count. Exit code 3 where a check did not pass.
 """
+_KINDS: Final = {
+    "iq": "the installation: is this what was released, and is this computer fit for it?",
+    "oq": "the operation: the tests that travel with the program, through its own commands",
+}
 _NEEDED: Final = {"reportlab": "report", "matplotlib": "report", "pytest": "validation"}
 
 
@@ -37,24 +40,26 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     """Add the kinds of qualification."""
     parser.epilog = _EXAMPLE
     verbs = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    for kind, help_ in {"iq": "the installation: is this what was released, and is this computer fit for it?"}.items():
+    for kind, help_ in _KINDS.items():
         one = verbs.add_parser(kind, help=help_, parents=[shared], allow_abbrev=False)
         one.add_argument("--out", required=True, type=Path, metavar="DIR", help="a folder for the report")
+        if kind == "oq":
+            one.add_argument("--test-db", metavar="URL", help="an empty, prepared database of the site's server")
 
 
 def run(call: Call) -> int:
     """Qualify, and say where the report and its record are."""
     _refuse_absent()
     from radiomicnet_md.opening import open_keeper, verified_release
-    from radiomicnet_md_validation.qualification import checks, iq, recording
+    from radiomicnet_md_validation.qualification import checks, recording
 
     kind, out, settings = call.given.kind, call.given.out, call.settings()
     recording.check_folder(out)
     with open_keeper(settings) as keeper:
         release = verified_release(settings, keeper.ledger)
         began = keeper.ledger.writer.clock().text()
-        results = list(_told(call, iq.examine(settings), len(iq.protocol())))
-        protocol = checks.protocol(iq.sources())
+        results, sources = _checked(call, keeper, release)
+        protocol = checks.protocol(sources)
         done = recording.record(keeper, release, kind, began, protocol, results, out)
     said, receipt = done.said, done.receipt
     text = (
@@ -70,6 +75,25 @@ def run(call: Call) -> int:
     short = receipt.record_id[:8]
     call.console.note(f"Read it, then: radiomicnet-md sign {short} --meaning qualify --user ID --viewed {page}")
     return ExitCode.OK
+
+
+def _checked(call: Call, keeper: Keeper, release: Release) -> tuple[list[Result], list[Path]]:
+    """Every result, and the files that the checks are written in."""
+    from radiomicnet_md import qualified
+    from radiomicnet_md_validation.qualification import iq, oq
+
+    if call.given.kind == "iq":
+        return list(_told(call, iq.examine(call.settings()), len(iq.protocol()))), iq.sources()
+    database = call.given.test_db
+    if database is None and call.settings().audit_db is not None:
+        raise UsageError(
+            "E-QUALIFY-DATABASE",
+            "This home's log is not in the home, and no database of that kind is named to test with.",
+            remedy="Name an empty one that was prepared in the same way with --test-db URL.",
+        )
+    results = oq.kept(call.given.out, keeper.ledger.writer.engine_key, qualified.present(release), database)
+    found = sorted(_told(call, oq.run(results, database), len(oq.protocol())), key=lambda one: one.id)
+    return found, oq.sources()
 
 
 def _told(call: Call, results: Iterable[Result], total: int) -> Iterable[Result]:

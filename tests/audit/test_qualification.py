@@ -112,7 +112,7 @@ def test_no_record_says_another_verdict(told: str) -> None:
     ],
     ids="-".join,
 )
-def test_any_other_form_is_refused(changes: dict[str, object]) -> None:
+def test_any_other_form_is_refused(changes: dict[str, Any]) -> None:
     _refused(record(**changes))
 
 

@@ -66,7 +66,7 @@ def test_a_qualification_leaves_three_files_and_a_record_of_their_digests(
         keys = ledger.declared.engine_keys_at(ledger.size)
     found = {Path(path).name: Path(path).read_bytes() for path in line["files"]}
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
-    assert {one["name"]: one["sha256"] for one in predicate["files"]} == digests
+    assert predicate["files"] == [{"name": name, "sha256": digest} for name, digest in sorted(digests.items())]
     payload = json.loads(dsse.open_(found["report.json"], keys, reports.TYPE).payload)
     assert payload["verdict"] == predicate["verdict"]
     assert payload["counts"]["PASS"] == line["passed"]

@@ -120,7 +120,7 @@ def test_performance_does_not_stand_for_installation_or_operation(desk: Desk, qu
 def test_a_changed_installation_is_not_the_qualified_one(  # noqa: PLR0913 -- what is there, and what was changed
     desk: Desk, quinn: people.Identity, put: Put, part: str, name: str, other: dict[str, str]
 ) -> None:
-    before = replace(qualified.present(RELEASE), **{part: other})  # type: ignore[arg-type]
+    before = replace(qualified.present(RELEASE), **{part: other})
     for kind in ("iq", "oq"):
         _sign(desk, quinn, put(kind, before))
     lacks = _stands(desk).lacks

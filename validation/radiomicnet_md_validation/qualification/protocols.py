@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from radiomicnet_md_validation.qualification import iq
+from radiomicnet_md_validation.qualification import iq, oq
 from radiomicnet_md_validation.qualification.checks import About
 from radiomicnet_md_validation.qualification.reports import TITLES
 
@@ -31,7 +31,7 @@ computer; it is not clinical evidence, and RadiomicNet-MD is not a cleared medic
 
 def pages() -> dict[str, str]:
     """Each page by the name of its file."""
-    return {"iq_protocol.md": _page("iq", iq.protocol())}
+    return {"iq_protocol.md": _page("iq", iq.protocol()), "oq_protocol.md": _page("oq", oq.protocol())}
 
 
 def _page(kind: str, checks: Sequence[About]) -> str:
