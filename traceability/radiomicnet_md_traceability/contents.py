@@ -65,6 +65,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     ),
     "12_ai": ("docs/regulatory/model/*.md",),
     "13_performance": (
+        "docs/reference/performance.md",
+        "validation/recorded/performance.json",
         "docs/reference/results.md",
         "docs/reference/out-of-domain.md",
         "docs/reference/determinism.md",

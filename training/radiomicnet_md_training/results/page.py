@@ -103,7 +103,7 @@ def _head(main: Mapping[str, Row]) -> str:
         f"with a lesion ({some.lesions.independent} groups) and {some.normals.count} without "
         f"({some.normals.independent} groups); by kind {kinds}. {folds} folds by duplicate group: every image is "
         "answered by a network that never saw it or a duplicate of it, and every figure below is out of fold. The "
-        "test split is closed: no figure here has seen it, and none but those under “Another hospital” has seen the "
+        "test split was closed: no figure here has seen it, and none but those under “Another hospital” has seen the "
         "external set.\n\n"
         f"Label noise: the masks of {known.CEILING_PAIRS} registered pairs of duplicate images agree at a mean DSC of "
         f"{known.CEILING}. A score near that is as near the truth as the masks are to each other.\n\n"
