@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from radiomicnet_md.commands import validate
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.errors import ConfigurationError, ExitCode, UsageError
 
@@ -24,6 +25,7 @@ _EXAMPLE = """\
 examples:
   radiomicnet-md qualify iq --out iq
   radiomicnet-md qualify oq --out oq       (a second call goes on where it was stopped)
+  radiomicnet-md qualify pq our-cases --site --out pq
   radiomicnet-md sign ID --meaning qualify --user quinn --viewed iq/report.html
 
 A qualification counts for this very installation once somebody of the role qa has signed its record. A clinical home
@@ -32,6 +34,7 @@ decides when installation (iq) and operation (oq) count. Exit code 3 where a che
 _KINDS: Final = {
     "iq": "the installation: is this what was released, and is this computer fit for it?",
     "oq": "the operation: the tests that travel with the program, through its own commands",
+    "pq": "the performance: images with masks against the demands that were fixed beforehand, as validate does",
 }
 _NEEDED: Final = {"reportlab": "report", "matplotlib": "report", "pytest": "validation"}
 
@@ -45,20 +48,27 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
         one.add_argument("--out", required=True, type=Path, metavar="DIR", help="a folder for the report")
         if kind == "oq":
             one.add_argument("--test-db", metavar="URL", help="an empty, prepared database of the site's server")
+        if kind == "pq":
+            validate.cases(one)
 
 
 def run(call: Call) -> int:
     """Qualify, and say where the report and its record are."""
     _refuse_absent()
     from radiomicnet_md.opening import open_keeper, verified_release
-    from radiomicnet_md_validation.qualification import checks, recording
+    from radiomicnet_md_audit import clock
+    from radiomicnet_md_validation.qualification import checks, pq, recording
 
     kind, out, settings = call.given.kind, call.given.out, call.settings()
     recording.check_folder(out)
+    began = clock.now().text()
+    measured = validate.measure(call, out / pq.FOLDER) if kind == "pq" else None
     with open_keeper(settings) as keeper:
         release = verified_release(settings, keeper.ledger)
-        began = keeper.ledger.writer.clock().text()
-        results, sources = _checked(call, keeper, release)
+        if measured is None:
+            results, sources = _checked(call, keeper, release)
+        else:
+            results, sources = list(_told(call, pq.results(measured), len(pq.protocol()))), pq.sources()
         protocol = checks.protocol(sources)
         done = recording.record(keeper, release, kind, began, protocol, results, out)
     said, receipt = done.said, done.receipt

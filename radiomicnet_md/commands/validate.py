@@ -37,8 +37,13 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     """Add what ``validate`` takes."""
     del shared
     parser.epilog = _EXAMPLE
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="images/, masks/ and splits.csv")
+    cases(parser)
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="where the reports go")
+
+
+def cases(parser: argparse.ArgumentParser) -> None:
+    """Add what says which cases are measured, here and by ``qualify pq``."""
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="images/, masks/ and splits.csv")
     parser.add_argument("--split", metavar="NAME", help="which cases; not needed where the folder has one split")
     parser.add_argument("--site", action="store_true", help="the cases are this site's own, not public data")
     parser.add_argument("--jobs", type=jobs, default=os.cpu_count() or 1, metavar="N", help="processes")
@@ -46,25 +51,30 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
 
 def run(call: Call) -> int:
     """Decide, score and judge; say the verdict on each acceptance object."""
+    found = measure(call, call.given.out)
+    _say(call, found)
+    return ExitCode.OK if found.report.verdict == "PASS" else ExitCode.SOME_FAILED
+
+
+def measure(call: Call, out: Path) -> Measured:
+    """Measure what the call's :func:`cases` name, with a line a case; raises as ``validating.measured``."""
     from radiomicnet_md import compiling
     from radiomicnet_md.home import open_home
     from radiomicnet_md_validation.validating import Asked, measured
 
     compiling.announce(call.console.note)
     given, settings = call.given, call.settings()
-    asked = Asked(given.folder, given.split, given.out, given.jobs, given.site)
+    asked = Asked(given.folder, given.split, out, given.jobs, given.site)
     passphrase = open_home(settings.home).passphrase()
     done = 0
 
-    def tell(one: Told, cases: int) -> None:
+    def tell(one: Told, total: int) -> None:
         nonlocal done
         done += 1
-        call.console.note(f"{done} of {cases}: {one.line['status']} {Path(one.line['input']).name}")
+        call.console.note(f"{done} of {total}: {one.line['status']} {Path(one.line['input']).name}")
 
     with asked_to_stop(lambda: call.console.note(_STOPPING)) as (stop, _):
-        found = measured(settings, passphrase, asked, stop, tell)
-    _say(call, found)
-    return ExitCode.OK if found.report.verdict == "PASS" else ExitCode.SOME_FAILED
+        return measured(settings, passphrase, asked, stop, tell)
 
 
 def _say(call: Call, found: Measured) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import multiprocessing
 import os
@@ -24,11 +25,12 @@ from radiomicnet_md.engine.release import Release
 from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.io.masks import png
 from radiomicnet_md_audit import canonical, dsse
-from radiomicnet_md_audit.statement import DECISION, UNSEALING
+from radiomicnet_md_audit.statement import DECISION, QUALIFICATION, UNSEALING
 from radiomicnet_md_audit.stored import verify_ledger
 from radiomicnet_md_traceability import acceptance as trace
 from radiomicnet_md_traceability import load
 from radiomicnet_md_validation import acceptance, performance_report, validating
+from radiomicnet_md_validation.qualification import reports
 from radiomicnet_md_validation.validating import Asked
 from tests import desks
 from tests.cli.conftest import Command
@@ -122,6 +124,32 @@ def test_page_and_pdf_name_every_case_and_what_the_figures_are_not(
             assert row[0] in shown
     assert "Site verification" in page
     assert (out / performance_report.PDF).read_bytes()[:5] == b"%PDF-"
+
+
+@pytest.mark.verifies("SRS-QUA-008")
+@pytest.mark.parametrize("enough", [False, True])
+def test_a_performance_qualification_is_what_was_measured_and_a_record_of_this_installation(  # noqa: PLR0913 - fixtures
+    home: Path, command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, enough: bool
+) -> None:
+    demands = acceptance.objectives()
+    if enough:  # the two shares, of as few cases as there are, with a limit that every answer meets
+        demands = tuple(dataclasses.replace(one, n_required=1, criterion="<= 1") for one in demands[1:])
+        monkeypatch.setattr(acceptance, "objectives", lambda: demands)
+    out = tmp_path / "pq"
+    said = command("qualify", "pq", folder, "--split", "test", "--out", out, "--json")
+    assert said.code == (0 if enough else 3), said.err
+    last = said.lines[-1]
+    assert (last["kind"], last["verdict"]) == ("pq", "PASS" if enough else "INCONCLUSIVE")
+    kind, predicate = entries(home)[-1]
+    assert (kind, predicate["kind"], predicate["record_id"]) == (QUALIFICATION, "pq", last["record_id"])
+    keys = homes.open_home(home).policy().engine_keys_at(1)
+    opened = canonical.loads(dsse.open_((out / "report.json").read_bytes(), keys, reports.TYPE).payload)
+    digest = hashlib.sha256((out / "performance" / performance_report.JSON).read_bytes()).hexdigest()
+    checks = opened["results"]  # type: ignore[index,call-overload]
+    assert [one["id"] for one in checks] == [f"PQ-{number:03}" for number in range(1, len(demands) + 1)]
+    assert all(digest in one["actual"] for one in checks)
+    again = command("qualify", "pq", folder, "--split", "test", "--out", out)
+    assert (again.code, "E-QUALIFY-OUT" in again.err) == (2, True)
 
 
 @pytest.mark.verifies("SRS-PRF-006")

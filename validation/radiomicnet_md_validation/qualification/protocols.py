@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from radiomicnet_md_validation.qualification import iq, oq
+from radiomicnet_md_validation.qualification import iq, oq, pq
 from radiomicnet_md_validation.qualification.checks import About
 from radiomicnet_md_validation.qualification.reports import TITLES
 
@@ -31,7 +31,8 @@ computer; it is not clinical evidence, and RadiomicNet-MD is not a cleared medic
 
 def pages() -> dict[str, str]:
     """Each page by the name of its file."""
-    return {"iq_protocol.md": _page("iq", iq.protocol()), "oq_protocol.md": _page("oq", oq.protocol())}
+    checks = {"iq": iq.protocol(), "oq": oq.protocol(), "pq": pq.protocol()}
+    return {f"{kind}_protocol.md": _page(kind, each) for kind, each in checks.items()}
 
 
 def _page(kind: str, checks: Sequence[About]) -> str:
