@@ -68,15 +68,17 @@ def test_an_empty_picture(decided: Decided, seen: Seen) -> None:
 @about(
     "OQ-024",
     "SRS-INP-012",
-    objective="Images of two patients given together are refused",
+    objective="Images of two patients in one folder are refused",
     expected="both refused with E-STUDY-PATIENTS, no file delivered",
 )
 def test_two_patients(program: Program, scan: Path, tmp_path: Path, seen: Seen) -> None:
     other = scan.read_bytes().replace(PHANTOM, PHANTOM[:-2] + b"2 ")
     assert other != scan.read_bytes()
+    study = tmp_path / "study"
+    study.mkdir()
     for name, data in (("one", scan.read_bytes()), ("two", other)):
-        (tmp_path / f"{name}.dcm").write_bytes(data)
-    said = program.copied(tmp_path)("segment", tmp_path / "one.dcm", tmp_path / "two.dcm", "--out", tmp_path / "out")
+        (study / f"{name}.dcm").write_bytes(data)
+    said = program.copied(tmp_path)("segment", study, "--out", tmp_path / "out")
     seen(f"exit code {said.code}, {', '.join(said.reasons())}")
     assert said.code in (3, 5)
     assert said.reasons() == ["E-STUDY-PATIENTS"] * 2
