@@ -15,8 +15,9 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from radiomicnet_md.errors import ConfigurationError
 
@@ -39,27 +40,33 @@ def write_bytes(path: Path, data: bytes, receipt: Receipt) -> None:
 
 def place(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step; for files that are no output of a decision."""
+    with placing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def placing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which is at ``path`` when the block ends, whole; what raises in the block leaves nothing.
+
+    Raises as :func:`write_bytes`.
+    """
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write(temporary, data)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+                yield file
+                file.flush()
+                os.fsync(descriptor)
             temporary.replace(path)
-        except OSError:
+        except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
         _flush_folder(path.parent)
     except OSError as error:
         raise _problem(error) from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -23,7 +23,7 @@ from PIL import Image
 
 from radiomicnet_md import batching, config, phantom, standing
 from radiomicnet_md import home as homes
-from radiomicnet_md.batching import planning, running
+from radiomicnet_md.batching import deciding, planning, pool
 from radiomicnet_md.errors import ExitCode, UsageError
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
@@ -37,9 +37,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> homes.Home:
     """A home whose processes are forks of this one, with the engine of the tests."""
     desks.remember_keys(monkeypatch)
     made = homes.create(tmp_path / "home")
-    monkeypatch.setattr(running, "open_desk", opened)
+    monkeypatch.setattr(deciding, "open_desk", opened)
     forking = multiprocessing.get_context("fork")
-    monkeypatch.setattr(running.multiprocessing, "get_context", lambda _: forking)
+    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda _: forking)
     return made
 
 
@@ -50,7 +50,8 @@ def opened(settings: config.Settings, _: bytes) -> Iterator[Any]:
 
 def told(home: homes.Home, source: Path, out: Path, *, resume: bool = False, jobs: int = 2) -> list[batching.Told]:
     made = batching.plan(source, out, "png", RELEASE, resume=resume)
-    return list(batching.run(made, config.Settings(home=home.folder), b"", jobs, threading.Event()))
+    dealer = batching.Pool(config.Settings(home=home.folder), b"", jobs)
+    return list(batching.run(made, batching.Book(made), dealer, threading.Event()))
 
 
 def requests(home: homes.Home) -> Counter[str]:
