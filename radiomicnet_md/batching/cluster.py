@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from distributed import Client, Future, KilledWorker, wait
+from distributed import Client, KilledWorker, wait
 from distributed.security import Security
 
 from radiomicnet_md.batching import deciding
@@ -61,7 +61,7 @@ def security(address: str, tls: Tls | None) -> Security:
     """How to speak to this scheduler; raises as :func:`is_local`, and ``E-CLUSTER-TLS`` where files are missing."""
     is_local(address)
     if not address.startswith("tls:"):
-        return Security(require_encryption=False)
+        return Security(require_encryption=False)  # type: ignore[no-untyped-call]
     files = () if tls is None else (tls.ca_file, tls.certificate_file, tls.key_file)
     if tls is None or not all(path.is_file() for path in files):
         raise ConfigurationError(
@@ -71,7 +71,7 @@ def security(address: str, tls: Tls | None) -> Security:
         )
     ca, certificate, key = map(str, files)
     roles = {f"tls_{role}_{part}": path for role in ("client", "worker") for part, path in _parts(certificate, key)}
-    return Security(require_encryption=True, tls_ca_file=ca, **roles)
+    return Security(require_encryption=True, tls_ca_file=ca, **roles)  # type: ignore[no-untyped-call]
 
 
 def _parts(certificate: str, key: str) -> tuple[tuple[str, str], ...]:
@@ -87,7 +87,7 @@ def connected(address: str, tls: Tls | None, resource: str) -> Iterator[Cluster]
     """
     secured = security(address, tls)
     try:
-        client = Client(address, security=secured, timeout=_CONNECT, set_as_default=False)
+        client: Any = Client(address, security=secured, timeout=_CONNECT)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError) as error:
         raise absent() from error
     with client:
@@ -108,7 +108,7 @@ def absent() -> ConfigurationError:
 class Cluster:
     """Gives rows to the workers of one scheduler."""
 
-    def __init__(self, client: Client, resource: str) -> None:
+    def __init__(self, client: Any, resource: str) -> None:  # noqa: ANN401 -- Dask's have no types
         """Rows go to workers with ``resource``."""
         self._client, self._resource = client, resource
         self._places, self._seen = 0, -_GLANCE
@@ -182,7 +182,7 @@ class Cluster:
         ask: Callable[[Plan, Row], Told] = deciding.decide,
     ) -> Iterator[Told]:
         """Answers of many workers; ``suspects`` gets the rows that were at hand too often when workers died."""
-        waiting, futures = list(reversed(rows)), dict[Future, Row]()
+        waiting, futures = list(reversed(rows)), dict[Any, Row]()  # Dask's futures have no types
         while (waiting and not stop.is_set()) or futures:
             while waiting and len(futures) < 2 * max(self.places(), 1) and not stop.is_set():
                 row = waiting.pop()
@@ -196,12 +196,12 @@ class Cluster:
                 except (asyncio.CancelledError, TimeoutError, OSError) as error:
                     raise lost() from error
 
-    def _ended(self, futures: Mapping[Future, Row]) -> Sequence[Future]:
+    def _ended(self, futures: Mapping[Any, Row]) -> Sequence[Any]:
         """Those of the rows that have their answers, as soon as there is one."""
         until = time.monotonic() + _ALL_GONE
         while True:
             with suppress(TimeoutError, asyncio.CancelledError):
-                wait(list(futures), timeout=_GLANCE, return_when="FIRST_COMPLETED")
+                wait(list(futures), timeout=_GLANCE, return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
             ended = [future for future in futures if future.done()]
             if ended:
                 return ended

@@ -14,6 +14,7 @@ import os
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from typing import Any
 
 from radiomicnet_md import io, standing
@@ -33,7 +34,6 @@ class _Bench:
     """What one process works with."""
 
     desk: Desk
-    stack: ExitStack
     reader: io.Reader = field(default_factory=io.Reader)
     decided: int = 0
 
@@ -46,7 +46,8 @@ def begin(settings: Settings, passphrase: bytes, threads: int) -> None:
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, str(threads))
     stack = ExitStack()
-    _BENCH["here"] = _Bench(stack.enter_context(open_desk(settings, passphrase)), stack)
+    _BENCH["here"] = _Bench(stack.enter_context(open_desk(settings, passphrase)))
+    Finalize(None, stack.close, exitpriority=1)
 
 
 def decide(plan: Plan, row: Row) -> Told:

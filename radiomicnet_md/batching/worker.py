@@ -20,18 +20,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
-import dask
 from distributed import Nanny, Worker
 from distributed.core import Status
 
 from radiomicnet_md.batching import deciding
 from radiomicnet_md.batching.cluster import absent, is_local, lost, security
 from radiomicnet_md.config import Settings
-from radiomicnet_md.errors import ConfigurationError
+from radiomicnet_md.errors import ConfigurationError, Problem
 from radiomicnet_md_audit.store import on_server
 
 _GLANCE = 0.2  # seconds between two looks at whether to stop
-_QUIET = {"logging.distributed": "critical", "distributed.worker.memory.terminate": False}
 
 
 class DecidingWorker(Worker):
@@ -42,7 +40,7 @@ class DecidingWorker(Worker):
         thread = ThreadPoolExecutor(1)
         thread.submit(deciding.begin, settings, passphrase, threads).result()
         resource = thread.submit(deciding.served).result()
-        super().__init__(*given, nthreads=1, executor=thread, resources={resource: 1}, **more)
+        super().__init__(*given, **{**more, "nthreads": 1, "executor": thread, "resources": {resource: 1}})
 
 
 def work(  # noqa: PLR0913 -- whose home, for whom, how many, until when, and who is told
@@ -69,7 +67,8 @@ def work(  # noqa: PLR0913 -- whose home, for whom, how many, until when, and wh
         "security": secured,
         "silence_logs": logging.CRITICAL,
     }
-    with dask.config.set(_QUIET), tempfile.TemporaryDirectory(prefix="radiomicnet-md-worker-") as place:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its lines may name files, and files patients
+    with tempfile.TemporaryDirectory(prefix="radiomicnet-md-worker-") as place:
         asyncio.run(_work(address, {**given, "local_directory": place}, jobs, stop, ready))
 
 
@@ -83,6 +82,10 @@ async def _work(
                 await stack.enter_async_context(nanny)
         except (OSError, TimeoutError) as error:
             raise absent() from error
+        except RuntimeError as error:  # Dask's word for whatever went wrong in the process that it began
+            if isinstance(error.__cause__, Problem):
+                raise error.__cause__ from None
+            raise
         ready()
         while not stop.is_set():
             if any(nanny.status in (Status.closing, Status.closed, Status.failed) for nanny in nannies):

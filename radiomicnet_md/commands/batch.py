@@ -109,8 +109,8 @@ def _dealer(call: Call, settings: Settings, passphrase: bytes, serving: str) -> 
 
     with cluster.connected(call.given.scheduler, settings.cluster, serving) as found:
         workers = found.about()
-        hosts = {one["host"] for one in workers}
-        call.console.note(f"{len(workers)} workers on {len(hosts)} hosts; {found.dashboard}")
+        hosts = sorted({one["host"] for one in workers})
+        call.console.note(f"{len(workers)} processes on {', '.join(hosts)} decide; {found.dashboard}")
         yield found
 
 
