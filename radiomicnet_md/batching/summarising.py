@@ -13,11 +13,11 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from radiomicnet_md.batching.planning import Plan
 from radiomicnet_md.batching.telling import Told
-from radiomicnet_md.io.files import place, placing
+from radiomicnet_md.io.files import place, place_written
 from radiomicnet_md.review.page import html
 from radiomicnet_md.review.pdf import Block, Heading, Table, Text
 
@@ -41,15 +41,8 @@ class Summary:
         self._plain: list[Told] = []
 
     def write(self, answers: Iterable[Told], release: Mapping[str, str], stamps: Sequence[str]) -> None:
-        """``cases.csv`` and ``summary.html``; raises as :func:`io.files.placing`."""
-        with placing(self._plan.out / CASES) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            for told in answers:
-                self._count(told)
-                writer.writerow([_cell(told, column) for column in _COLUMNS])
-            text.detach()
+        """``cases.csv`` and ``summary.html``; raises as :func:`io.files.place_written`."""
+        place_written(self._plan.out / CASES, lambda file: self._list(file, answers))
         title = "a batch of images"
         place(self._plan.out / PAGE, html(title, list(self._blocks(release, stamps)), _CAUTION).encode())
 
@@ -57,6 +50,15 @@ class Summary:
     def left(self) -> int:
         """Rows without an answer."""
         return len(self._plan.rows) - self.states.total()
+
+    def _list(self, file: BinaryIO, answers: Iterable[Told]) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for told in answers:
+            self._count(told)
+            writer.writerow([_cell(told, column) for column in _COLUMNS])
+        text.detach()
 
     def _count(self, told: Told) -> None:
         self.states[told.line["status"]] += 1

@@ -12,17 +12,18 @@ Rules of this module:
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from radiomicnet_md import shelf
 from radiomicnet_md.batching.telling import Told
 from radiomicnet_md.home import Home
-from radiomicnet_md.io.files import placing
+from radiomicnet_md.io.files import place_written
 from radiomicnet_md.monitoring import reading
 from radiomicnet_md.radiomics import lesion_definitions
 from radiomicnet_md.radiomics.definitions import PAPER
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
 CSV, PARQUET = "values.csv", "values.parquet"
 TEXTS = ("input", "status", "record_id")
 COUNTS = ("row", "region")
+SCORE = "region: score"
 NUMBERS = (
     *(reading.DISTANCE, reading.CANDIDATES, reading.MARGIN, reading.NAMED_SHARE, reading.CERTIFIED),
     *PAPER,
-    reading.SCORE,
+    SCORE,
     *(f"region: {name}" for name in VALUE_NAMES),
     *(f"lesion: {name}" for name in lesion_definitions.names(2)),
 )
@@ -46,6 +48,7 @@ COLUMNS = (*COUNTS, *TEXTS, *NUMBERS)
 _TOGETHER = 1000
 
 Line = dict[str, Any]
+Writer = AbstractContextManager[Callable[[Sequence[Line]], object]]
 
 
 def lines(answers: Iterable[Told], home: Home, ledger: Ledger) -> Iterator[Line]:
@@ -62,25 +65,29 @@ def lines(answers: Iterable[Told], home: Home, ledger: Ledger) -> Iterator[Line]
         yield from ({**about, **numbers} for numbers in _numbers(predicate, home.folder))
 
 
-def write(folder: Path, found: Iterable[Line]) -> list[Path]:
-    """``values.csv``, and ``values.parquet`` where pyarrow is installed; raises as :func:`io.files.placing`."""
+def write(folder: Path, found: Iterable[Line]) -> None:
+    """``values.csv``, and ``values.parquet`` where pyarrow is installed; raises as :func:`io.files.place_written`."""
+    if importlib.util.find_spec("pyarrow") is None:
+        place_written(folder / CSV, lambda text: _fill(found, _csv(text)))
+        return
+    place_written(
+        folder / CSV,
+        lambda text: place_written(folder / PARQUET, lambda rows: _fill(found, _csv(text), _parquet(rows))),
+    )
+
+
+def _fill(found: Iterable[Line], *writers: Writer) -> None:
     remaining = iter(found)
     with ExitStack() as stack:
-        paths, writers = [folder / CSV], [_csv(stack, folder / CSV)]
-        parquet = _parquet(stack, folder / PARQUET)
-        if parquet is not None:
-            paths.append(folder / PARQUET)
-            writers.append(parquet)
+        writes = [stack.enter_context(writer) for writer in writers]
         while together := list(islice(remaining, _TOGETHER)):
-            for writer in writers:
-                writer(together)
-    return paths
+            for write_together in writes:
+                write_together(together)
 
 
 def _numbers(predicate: Mapping[str, Any], home: Path) -> Iterator[dict[str, float]]:
     every = reading.values(predicate) if predicate["state"] in ("RESULT", "REFUSED") else {}
     image = {name: value for name, value in every.items() if name in NUMBERS and not name.startswith("region: ")}
-    image.pop(reading.SCORE, None)
     decision = predicate["decision"]
     chosen = decision["chosen"] if decision is not None else []
     lesions = (predicate["radiomics"] or {}).get("lesions", []) if predicate["radiomics"] else []
@@ -88,7 +95,7 @@ def _numbers(predicate: Mapping[str, Any], home: Path) -> Iterator[dict[str, flo
         yield image
     unit = 1 << decision["score_bits"] if chosen else 1
     for number, region in enumerate(chosen, 1):
-        score = {"region": number, reading.SCORE: region["score"] / unit}
+        score = {"region": number, SCORE: region["score"] / unit}
         lesion = _lesion(_whole(lesions[number - 1], home)) if number <= len(lesions) else {}
         yield {**image, **score, **reading.of_region(_whole(region, home)), **lesion}
 
@@ -108,27 +115,21 @@ def _lesion(lesion: Mapping[str, Any]) -> dict[str, float]:
     return {f"lesion: {name}": float.fromhex(value) for name, value in said if isinstance(value, str)}
 
 
-def _csv(stack: ExitStack, path: Path) -> Any:  # noqa: ANN401 -- a function of lines
-    file = stack.enter_context(placing(path))
+@contextmanager
+def _csv(file: BinaryIO) -> Iterator[Callable[[Sequence[Line]], object]]:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    stack.callback(text.detach)
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    return writer.writerows
+    yield writer.writerows
+    text.detach()
 
 
-def _parquet(stack: ExitStack, path: Path) -> Any:  # noqa: ANN401 -- the same, or None
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ModuleNotFoundError:
-        return None
+@contextmanager
+def _parquet(file: BinaryIO) -> Iterator[Callable[[Sequence[Line]], object]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
     kinds = {**dict.fromkeys(COUNTS, pa.int64()), **dict.fromkeys(TEXTS, pa.string())}
     schema = pa.schema([(name, kinds.get(name, pa.float64())) for name in COLUMNS])
-    file = stack.enter_context(placing(path))
-    writer = stack.enter_context(parquet.ParquetWriter(file, schema))
-
-    def write_together(together: Sequence[Line]) -> None:
-        writer.write_table(pa.Table.from_pylist(list(together), schema))
-
-    return write_together
+    with parquet.ParquetWriter(file, schema) as writer:
+        yield lambda together: writer.write_table(pa.Table.from_pylist(list(together), schema))

@@ -15,7 +15,7 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -40,25 +40,16 @@ def write_bytes(path: Path, data: bytes, receipt: Receipt) -> None:
 
 def place(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step; for files that are no output of a decision."""
-    with placing(path) as file:
-        file.write(data)
+    place_written(path, lambda file: file.write(data))
 
 
-@contextlib.contextmanager
-def placing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which is at ``path`` when the block ends, whole; what raises in the block leaves nothing.
-
-    Raises as :func:`write_bytes`.
-    """
+def place_written(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Put what ``write`` writes at ``path`` in one step, however long it is; what it raises leaves nothing there."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-                yield file
-                file.flush()
-                os.fsync(descriptor)
+            _write(temporary, write)
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -67,6 +58,14 @@ def placing(path: Path) -> Iterator[BinaryIO]:
         _flush_folder(path.parent)
     except OSError as error:
         raise _problem(error) from None
+
+
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+        write(file)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _flush_folder(folder: Path) -> None:
