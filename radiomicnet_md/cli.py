@@ -161,5 +161,5 @@ def _absent(error: Exception) -> Problem | None:
     return ConfigurationError(
         "E-PART-ABSENT",
         f"This needs the Python package {error.name}, which is not installed.",
-        remedy="Install the optional parts: pip install 'radiomicnet-md[dicom,report,web]'",
+        remedy="Install the optional parts: pip install 'radiomicnet-md[cluster,dicom,report,web]'",
     )
