@@ -38,6 +38,8 @@ VERBS = {
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "mercure": "be a processing module of the orchestrator mercure",
     "monitor": "watch the log for drift: images, values and refusals against their reference",
+    "backup": "the whole home in one file, while work goes on",
+    "restore": "a home from a backup, verified against its anchor",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "validate": "score a folder of images with masks against what was demanded, and sign the report",
     "trace": "check requirements against tests",
