@@ -40,6 +40,7 @@ VERBS = {
     "monitor": "watch the log for drift: images, values and refusals against their reference",
     "backup": "the whole home in one file, while work goes on",
     "restore": "a home from a backup, verified against its anchor",
+    "upgrade": "take another installation or release into a home, or go back, on the record",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "validate": "score a folder of images with masks against what was demanded, and sign the report",
     "trace": "check requirements against tests",
