@@ -38,6 +38,7 @@ VERBS = {
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "mercure": "be a processing module of the orchestrator mercure",
     "monitor": "watch the log for drift: images, values and refusals against their reference",
+    "metrics": "numbers for Prometheus, and whether the device is well, on this machine",
     "backup": "the whole home in one file, while work goes on",
     "restore": "a home from a backup, verified against its anchor",
     "upgrade": "take another installation or release into a home, or go back, on the record",
