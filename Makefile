@@ -26,7 +26,7 @@
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
 #   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
 #                 MUTATION_FLAGS=--write also writes that page
-#   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; some minutes;
+#   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; two minutes;
 #                 MUTATE_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
