@@ -19,11 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydicom import dcmread
-
 from radiomicnet_md import __version__
 from radiomicnet_md import desk as desks
 from radiomicnet_md.errors import ConfigurationError, ExitCode
+from radiomicnet_md.io.elements import parsed
 from radiomicnet_md.io.files import place
 from radiomicnet_md.opening import open_desk
 
@@ -108,7 +107,7 @@ def _notify(path: Path) -> bool:
 
 def _name(path: Path) -> str:
     """What mercure calls an instance."""
-    header: Any = dcmread(path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "SOPInstanceUID"])
+    header: Any = parsed(path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "SOPInstanceUID"])
     return f"{header.SeriesInstanceUID}#{header.SOPInstanceUID}.dcm"
 
 

@@ -23,7 +23,6 @@ from io import BytesIO
 from socketserver import BaseServer
 from typing import Any
 
-from pydicom import dcmread
 from pynetdicom import AE, _config, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
@@ -32,6 +31,7 @@ from radiomicnet_md.config import Tls
 from radiomicnet_md.dicomnode import encryption, tables
 from radiomicnet_md.dicomnode.inbox import Inbox, NoRoomError, request_id
 from radiomicnet_md.errors import BusyError, UsageError
+from radiomicnet_md.io.elements import parsed
 from radiomicnet_md.io.identifiers import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 _config.LOG_HANDLER_LEVEL = "none"
@@ -107,7 +107,7 @@ class Receiver:
         self._sizes[event.assoc] = 0
         data = event.encoded_dataset()
         try:
-            header = dcmread(BytesIO(data), stop_before_pixels=True, specific_tags=_IDENTIFIERS)
+            header = parsed(BytesIO(data), stop_before_pixels=True, specific_tags=_IDENTIFIERS)
             sop_class, instance, study = (str(header[keyword].value) for keyword in _IDENTIFIERS)
         except Exception:  # noqa: BLE001 -- pydicom answers broken bytes with almost any exception
             return tables.UNREADABLE

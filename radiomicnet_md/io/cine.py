@@ -5,7 +5,8 @@ Rules of this module:
 
 - Every frame is of the same bytes: they are read, hashed and parsed once.
 - At most ``_HELD_SAMPLES`` decoded samples (or one frame) are held, however long the loop is.
-- A frame that cannot be decoded is refused alone; its neighbours are decoded without it.
+- A frame that cannot be decoded is refused alone; its neighbours are decoded without it. Where a decoder had to be
+  stopped, frames are decoded one by one; after the third time the file has had its time, and is refused.
 - The samples of a frame are those that decoding the whole file gives.
 """
 
@@ -29,6 +30,7 @@ from radiomicnet_md.io.source import Reading, UnreadableError, broken, check_bou
 
 MAX_FRAMES = 600  # a minute at 10 a second; each is a decision and a record of its own
 _HELD_SAMPLES = 2**24
+_MOST_STOPS = 3
 _PIXEL_MODULE = (
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "Rows", "Columns"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
@@ -46,6 +48,7 @@ class Cine:
         """
         self.file_sha256 = file_sha256
         self._together = 1
+        self._stopped: list[UnreadableError] = []  # for each decoder that had to be
         self._first, self._held, self._decoder = 0, np.empty((0, 0, 0, 0), np.uint8), ""
         with quiet():
             try:
@@ -70,6 +73,8 @@ class Cine:
                 f"Frame {frame.number} of {frame.of} is asked for; the file holds {self.frames}.",
                 remedy="Give the file again as it is now.",
             )
+        if len(self._stopped) >= _MOST_STOPS:
+            raise self._stopped[-1]
         with quiet():
             try:
                 at = frame.number - 1
@@ -105,7 +110,10 @@ class Cine:
         count = min(self._together, self.frames - at)
         try:
             decoded = self._decoded(at, count)
-        except UnreadableError:
+        except UnreadableError as problem:
+            if problem.code == dicom_pixels.SLOW:
+                self._stopped.append(problem)
+                self._together = 1
             if count == 1:
                 raise
             decoded = self._decoded(at, 1)

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WALL_SECONDS = 600
-_DECODED = b"\x01"
+_DECODED, _TOO_LONG = b"\x01", b"\x02"
 
 
 class _Side:
@@ -47,14 +47,14 @@ class _Side:
                 start_new_session=True,  # so that it ends with what it has begun, and not by somebody's Ctrl-C
             )
 
-    def ask(self, request: int, answer: int) -> bool:
-        """Whether what is in one file was decoded to the other; ``OSError`` where there is no answer."""
+    def ask(self, request: int, answer: int) -> bytes:
+        """What became of decoding one file to the other; ``ConnectionError`` where there is no answer."""
         self.socket.settimeout(_WALL_SECONDS)
         socket.send_fds(self.socket, [b"\0"], [request, answer])
         said = self.socket.recv(1)
         if not said:
             raise ConnectionResetError
-        return said == _DECODED
+        return said
 
     def end(self) -> None:
         """End it, with what it is decoding."""
@@ -71,7 +71,11 @@ os.register_at_fork(before=_ALONE.acquire, after_in_parent=_ALONE.release, after
 
 
 def decode(data: bytes) -> tuple[NDArray[Any], str] | None:
-    """Return the samples of a compressed DICOM file and the decoder's name, or None if no decoder read them."""
+    """Return the samples of a compressed DICOM file and the decoder's name, or None if no decoder read them.
+
+    Raises:
+        TimeoutError: a decoder computed far longer than a file of this size takes.
+    """
     request, answer = os.memfd_create("request"), os.memfd_create("answer")
     with os.fdopen(request, "w+b") as given, os.fdopen(answer, "r+b") as got:
         given.write(data)
@@ -96,16 +100,22 @@ def end() -> None:
 
 
 def _asked(request: int, answer: int) -> bool:
+    """Whether a file was decoded; :class:`TimeoutError` where that took too long."""
     with _ALONE:
         if _SIDE and _SIDE[0].owner != os.getpid():
             _SIDE.pop().socket.close()
         if not _SIDE:
             _SIDE.append(_Side())
         try:
-            return _SIDE[0].ask(request, answer)
-        except OSError:
+            said = _SIDE[0].ask(request, answer)
+        except OSError as error:
             _SIDE.pop().end()
+            if isinstance(error, TimeoutError):
+                raise
             return False
+    if said == _TOO_LONG:
+        raise TimeoutError
+    return said == _DECODED
 
 
 atexit.register(end)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 import sys
 from io import BytesIO
@@ -28,9 +29,10 @@ from radiomicnet_md.io.silence import quiet
 
 # GDCM comes first: it reads most, lossless JPEG included, and does not hide what its decoders complain of.
 PLUGINS = ("gdcm", "pyjpegls", "pylibjpeg", "pillow")
-DECODED, NOT_DECODED = b"\x01", b"\x00"
+DECODED, NOT_DECODED, TOO_LONG = b"\x01", b"\x00", b"\x02"
 _MEMORY_BYTES = 2 * 2**30
-_CPU_SECONDS = 30
+_CPU_SECONDS = 5  # and one more for each of these samples: a tenth of what the slowest decoder was seen to do
+_SAMPLES_A_SECOND = 2**20
 
 
 def serve(asking: socket.socket) -> None:
@@ -47,20 +49,23 @@ def serve(asking: socket.socket) -> None:
         for file in files:
             os.close(file)
         _, status = os.waitpid(child, 0)
-        asking.send(NOT_DECODED if status else DECODED)
+        asking.send(DECODED if not status else TOO_LONG if status == signal.SIGXCPU else NOT_DECODED)
 
 
 def decode(request: int, answer: int) -> int:
     """Decode one file to the other; the exit code is 0 only if that worked without complaint."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    _limit_seconds(_CPU_SECONDS)
     complaints = os.memfd_create("complaints")
     for stream in (1, 2):
         os.dup2(complaints, stream)
     try:
         with quiet(), os.fdopen(request, "rb") as file:
             dataset = dcmread(BytesIO(file.read()), force=True)
+            frames = int(dataset.get("NumberOfFrames") or 1)
+            samples = frames * dataset.Rows * dataset.Columns * int(dataset.get("SamplesPerPixel") or 1)
+            _limit_seconds(_CPU_SECONDS + samples // _SAMPLES_A_SECOND)
             decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
             for plugin in PLUGINS:
                 if plugin not in decoder.available_plugins:
@@ -72,14 +77,19 @@ def decode(request: int, answer: int) -> int:
                 if os.fstat(complaints).st_size:
                     return 1
                 axes = ("number_of_frames", "rows", "columns", "samples_per_pixel")
-                samples = np.ascontiguousarray(array).reshape([int(meta[axis]) for axis in axes])
+                shaped = np.ascontiguousarray(array).reshape([int(meta[axis]) for axis in axes])
                 with os.fdopen(answer, "wb") as out:
                     out.write(plugin.encode() + b"\n")
-                    np.save(out, samples, allow_pickle=False)
+                    np.save(out, shaped, allow_pickle=False)
                 return 0
     except BaseException:  # noqa: BLE001, S110 - whatever it is, this file was not decoded
         pass
     return 1
+
+
+def _limit_seconds(seconds: int) -> None:
+    """The kernel ends this process when it has computed for so long; the hard limit stays above all that are asked."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 if __name__ == "__main__":

@@ -26,12 +26,13 @@ from io import BytesIO
 from typing import Any
 
 from numpy.typing import NDArray
-from pydicom import dcmread, uid
+from pydicom import uid
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from radiomicnet_md.image import Frame, Identity, Image, Origin
 from radiomicnet_md.io.dicom_pixels import decode
+from radiomicnet_md.io.elements import parsed
 from radiomicnet_md.io.silence import quiet
 from radiomicnet_md.io.source import MAX_FILE_BYTES, Reading, UnreadableError, broken, too_large, truncated
 
@@ -109,7 +110,7 @@ def opened(data: bytes) -> tuple[Dataset, int]:
     deflated = syntax == uid.DeflatedExplicitVRLittleEndian
     if deflated:
         _check_inflation(data[start:])
-    dataset = dcmread(BytesIO(data), force=True)
+    dataset = parsed(BytesIO(data), force=True)
     if data[128:132] != b"DICM":
         _complete_meta(dataset)
     _demand_pixels(dataset, data, deflated=deflated)

@@ -25,6 +25,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from radiomicnet_md.io import decoding
 from radiomicnet_md.io.source import UnreadableError, broken, check_bounds, truncated
 
+SLOW = "E-INPUT-SLOW"
 _SLACK = 2**20  # a compressed frame may carry tables and profiles beyond twice its decoded size, but no more
 _JPEG_SIZE = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})  # SOFn; F7 is JPEG-LS
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -35,7 +36,7 @@ def decode(dataset: Dataset, data: bytes) -> tuple[NDArray[Any], str]:
     """Return the samples of ``dataset``, which was read from the file ``data``, and the name of the decoder.
 
     Raises:
-        UnreadableError: E-INPUT-NO-DECODER, -NOT-DECODED, -TRUNCATED, -BROKEN, -TOO-LARGE, -NO-SAMPLES.
+        UnreadableError: E-INPUT-NO-DECODER, -NOT-DECODED, -SLOW, -TRUNCATED, -BROKEN, -TOO-LARGE, -NO-SAMPLES.
     """
     frames = int(dataset.get("NumberOfFrames") or 1)
     rows, columns, samples = extents(dataset)
@@ -48,7 +49,10 @@ def decode(dataset: Dataset, data: bytes) -> tuple[NDArray[Any], str]:
     else:
         check_length(dataset, frames, rows, columns, samples)
     if syntax.is_encapsulated and syntax != uid.RLELossless:
-        decoded = decoding.decode(data)
+        try:
+            decoded = decoding.decode(data)
+        except TimeoutError:
+            raise _too_slow() from None
         if decoded is None:
             raise _not_decoded(syntax)
         array, name = decoded
@@ -140,6 +144,14 @@ def _not_decoded(syntax: uid.UID) -> UnreadableError:
         "E-INPUT-NOT-DECODED",
         f"No installed decoder reads this {syntax.name} stream without complaint: it is damaged, or a rare variant.",
         remedy="Export the image again, without compression where possible.",
+    )
+
+
+def _too_slow() -> UnreadableError:
+    return UnreadableError(
+        SLOW,
+        "A decoder was stopped: it computed far longer than pixel data of this size take.",
+        remedy="Export the image again from its source; the compressed data are damaged.",
     )
 
 

@@ -16,11 +16,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pydicom import dcmread, uid
+from pydicom import uid
 
 from radiomicnet_md.image import Identity
 from radiomicnet_md.io import dicom, series
 from radiomicnet_md.io.cine import MAX_FRAMES
+from radiomicnet_md.io.elements import parsed
 from radiomicnet_md.io.inputs import Input
 from radiomicnet_md.io.series import Slice
 from radiomicnet_md.io.silence import quiet
@@ -81,7 +82,7 @@ def identity(path: Path) -> Identity:
     try:
         with quiet():
             data = BytesIO(dicom.bounded(load(path)))
-            return dicom.identity(dcmread(data, force=True, stop_before_pixels=True, specific_tags=tags))
+            return dicom.identity(parsed(data, force=True, stop_before_pixels=True, specific_tags=tags))
     except Exception:  # noqa: BLE001 - the same
         return Identity()
 
@@ -111,7 +112,7 @@ def image_files(data: bytes) -> list[tuple[str, ...]]:
     """
     with quiet():
         try:
-            records = dcmread(BytesIO(data)).DirectoryRecordSequence
+            records = parsed(BytesIO(data)).DirectoryRecordSequence
             named = [_parts(one.ReferencedFileID) for one in records if one.DirectoryRecordType == "IMAGE"]
         except Exception:  # noqa: BLE001 - the same
             raise _no_index("The DICOMDIR cannot be read.") from None
@@ -122,7 +123,7 @@ def image_files(data: bytes) -> list[tuple[str, ...]]:
 
 
 def _said(data: bytes) -> Said:
-    dataset = dcmread(BytesIO(dicom.bounded(data)), force=True, stop_before_pixels=True, specific_tags=list(_TAGS))
+    dataset = parsed(BytesIO(dicom.bounded(data)), force=True, stop_before_pixels=True, specific_tags=list(_TAGS))
     sop_class, count = _text(dataset, "SOPClassUID"), int(dataset.get("NumberOfFrames") or 1)
     loop = sop_class == uid.UltrasoundMultiFrameImageStorage and 1 < count <= MAX_FRAMES
     patient = _text(dataset, "PatientID")

@@ -160,6 +160,8 @@ def _decoded_in_a_fork(data: bytes) -> tuple[np.ndarray, str] | None:  # type: i
         os._exit(decoding_child.decode(given, answer))
     _, status = os.waitpid(child, 0)
     os.close(given)
+    if status == signal.SIGXCPU:
+        raise TimeoutError
     with os.fdopen(answer, "rb") as stream:
         return None if status else decoding.samples_from(stream)
 

@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_file
 from radiomicnet_md import io
 from radiomicnet_md.errors import InputError
 from radiomicnet_md.io import decoding, decoding_child
+from tests.io import mutations
 
 JPEG_START = b"\xff\xd8\xff"
 
@@ -125,4 +126,21 @@ def test_what_is_whole_is_decoded_and_the_decoder_named(name: str, shape: tuple[
 @pytest.mark.verifies("SRS-INP-006")
 def test_a_child_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "_WALL_SECONDS", 0.01)
-    assert decoding.decode(shipped("SC_rgb_jpeg.dcm")) is None
+    with pytest.raises(TimeoutError):
+        decoding.decode(shipped("SC_rgb_jpeg.dcm"))
+
+
+@pytest.mark.verifies("SRS-INP-006", "SRS-INP-009")
+def test_a_decoder_that_computes_for_ever_is_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(mutations.case(18136, 0)[1])  # of this, GDCM's JPEG-LS decoder never makes an end
+    begun, codes = time.monotonic(), []
+    reader = io.Reader()
+    for item in io.expand(path):
+        try:
+            reader.read(item)
+        except InputError as problem:
+            codes.append(problem.code)
+    assert codes
+    assert set(codes) <= {"E-INPUT-SLOW", "E-INPUT-NOT-DECODED"}  # a later GDCM may have learned to refuse
+    assert time.monotonic() - begun < 30

@@ -13,8 +13,11 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence
 
 from radiomicnet_md import io
 from radiomicnet_md.errors import InputError
@@ -291,3 +294,22 @@ def test_the_colour_file_of_the_demonstration(tmp_path: Path) -> None:
     assert image.pixels.shape == (1, 240, 320, 3)
     with pytest.raises(InputError):
         io.grey(image)
+
+
+@pytest.mark.verifies("SRS-INP-006")
+@pytest.mark.parametrize("keyword", ["PatientID", "Modality", "PixelSpacing"])
+def test_a_sequence_where_text_belongs_is_refused_and_not_written_out(tmp_path: Path, keyword: str) -> None:
+    def nest(dataset: Any) -> None:  # noqa: ANN401
+        inner = Dataset()
+        for _ in range(40):
+            outer = Dataset()
+            outer.ReferencedStudySequence = [inner]
+            inner = outer
+        dataset[keyword] = DataElement(tag_for_keyword(keyword), "SQ", Sequence([inner]))
+
+    path = tmp_path / "nested.dcm"
+    path.write_bytes(samples.ultrasound(nest))
+    with pytest.raises(InputError) as caught:
+        io.read(path)
+    assert caught.value.code == "E-INPUT-BROKEN"
+    assert io.expand(path)[0].problem is None
