@@ -63,7 +63,7 @@ STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 MUTATION := $(VENV)/mutation
 JUDGES := $(VENV)/judges
-INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
+INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
 .PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
