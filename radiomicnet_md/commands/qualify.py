@@ -7,7 +7,8 @@ How to, from a new home to a signed report: ``docs/how-to/qualify-an-installatio
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -73,7 +74,7 @@ def run(call: Call) -> int:
         done = recording.record(keeper, release, kind, began, protocol, results, out)
     said, receipt = done.said, done.receipt
     text = (
-        f"{kind.upper()} {said.verdict}: {said.passed} passed, {len(said.not_passed)} did not\n"
+        f"{kind.upper()} {said.verdict}: {', '.join([f'{said.passed} passed', *_left(said.not_passed)])}\n"
         f"  report  {out / 'report.html'}, report.pdf, report.json\n"
         f"  record  {receipt.record_id} at {receipt.index} in the log"
     )
@@ -104,6 +105,12 @@ def _checked(call: Call, keeper: Keeper, release: Release) -> tuple[list[Result]
     results = oq.kept(call.given.out, keeper.ledger.writer.engine_key, qualified.present(release), database)
     found = sorted(_told(call, oq.run(results, database), len(oq.protocol())), key=lambda one: one.id)
     return found, oq.sources()
+
+
+def _left(not_passed: Mapping[str, str]) -> Iterator[str]:
+    """How many had each other verdict: what does not apply here has not failed."""
+    for verdict, number in Counter(not_passed.values()).items():
+        yield f"{number} {verdict.lower()}"
 
 
 def _told(call: Call, results: Iterable[Result], total: int) -> Iterable[Result]:

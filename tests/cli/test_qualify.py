@@ -81,6 +81,11 @@ def test_a_qualification_leaves_three_files_and_a_record_of_their_digests(
     assert (again.code, again.lines[-1]["reason"]["code"]) == (ExitCode.USAGE, "E-QUALIFY-OUT")
 
 
+def test_what_does_not_apply_here_is_not_told_as_a_failure(door: Door, tmp_path: Path) -> None:
+    said = door.command("qualify", "iq", "--out", tmp_path / "iq")
+    assert re.match(r"IQ PASS: \d+ passed, 1 not applicable\n", said.out)
+
+
 class _Signer:
     """Signs nothing: page and PDF do not depend on a key."""
 
