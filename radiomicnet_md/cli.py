@@ -27,6 +27,7 @@ VERBS = {
     "init": "make a home: keys, an empty log and its anchor",
     "segment": "decide images: a signed record each, then masks and pictures",
     "batch": "decide many images on several processors, and go on where it was stopped",
+    "worker": "decide for the batches of a cluster of machines",
     "features": "measure radiomic values and maps alone (no decision)",
     "audit": "list, show, verify, export, report and replay what the log holds",
     "sign": "sign a decision: approve, reject or override it",
@@ -164,5 +165,5 @@ def _absent(error: Exception) -> Problem | None:
     return ConfigurationError(
         "E-PART-ABSENT",
         f"This needs the Python package {error.name}, which is not installed.",
-        remedy="Install the optional parts: pip install 'radiomicnet-md[dicom,report,web]'",
+        remedy="Install the optional parts: pip install 'radiomicnet-md[cluster,dicom,report,web]'",
     )
