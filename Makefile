@@ -60,6 +60,7 @@ ifneq ($(wildcard ../shared/data),)
 export RADIOMICNET_MD_DATA ?= $(abspath ../shared/data)
 endif
 
+WHEEL = $(BIN)/python -m pip --disable-pip-version-check wheel --quiet --wheel-dir dist/wheels --constraint requirements/lock-py311.txt
 BUNDLED := 'audit[pkcs11,postgresql,store,timestamp]' '.[dicom,pkcs11,postgresql,report,timestamp,validation,web]'
 
 BIN := $(VENV)/bin
@@ -173,10 +174,11 @@ $(JUDGES)/.complete: requirements/judges.txt | $(STAMP)
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(JUDGES) -r $<
 	@touch $@
 
+# torch first and from its own index, as in requirements/install.sh; a local version (+cpu) then goes before the same one elsewhere.
 bundle: setup
 	@rm -rf dist/wheels dist/offline
-	@PYTHONPATH="$(CURDIR)/requirements/build" $(BIN)/python -m pip --disable-pip-version-check wheel --quiet --wheel-dir dist/wheels \
-	--constraint requirements/lock-py311.txt --no-build-isolation $(TORCH_FLAGS) $(BUNDLED)
+	@$(WHEEL) --no-deps $(TORCH_FLAGS) torch==2.13.0
+	@PYTHONPATH="$(CURDIR)/requirements/build" $(WHEEL) --find-links dist/wheels --no-build-isolation $(BUNDLED)
 	@$(BIN)/python deploy/offline/bundle.py dist/wheels dist/offline
 
 docs: setup
