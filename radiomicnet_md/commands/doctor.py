@@ -35,9 +35,9 @@ def run(call: Call) -> int:
     """Run every check and show it as it ends, or plan."""
     from radiomicnet_md import checkup, compiling
 
-    compiling.announce(call.console.note)
     if call.given.plan is not None:
         return _plan(call)
+    compiling.announce(call.console.note)
     failed = 0
     for found in checkup.examine(call.settings()):
         failed += not found.ok

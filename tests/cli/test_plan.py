@@ -18,12 +18,6 @@ from tests.cli.conftest import Command
 pytestmark = [pytest.mark.usefixtures("engine"), pytest.mark.verifies("SRS-OPR-006")]
 
 
-@pytest.fixture(autouse=True)
-def speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Known answers take twice the recorded time."""
-    monkeypatch.setattr(capacity, "_speed", lambda _: capacity.Measure(2.0, "× 2.00"))
-
-
 def planned(command: Command, a_day: int) -> dict[str, dict[str, Any]]:
     said = command("doctor", "--plan", f"{a_day}/day", "--json")
     assert said.code == ExitCode.OK, said.err
@@ -62,14 +56,14 @@ def test_a_home_that_has_decided_enough_is_measured_and_nothing_is_changed(
     assert planned(command, 2000)["disk a year"]["value"] == pytest.approx(2 * disk)
 
 
-def test_time_and_processors_follow_from_the_recorded_speed_and_this_machine(command: Command, home: Path) -> None:
+def test_time_and_processors_follow_from_the_recorded_speed(command: Command, home: Path) -> None:
     assert home.exists()
     found = planned(command, 10_000)
-    assert found["seconds a case"]["value"] == pytest.approx(2 / 0.46)
-    assert found["processor cores"]["value"] == 3  # 43,478 s of work in 8 hours at 70 %
-    assert found["verification of a year"]["value"] == pytest.approx(3_650_000 * 332 / 1_000_400)
+    assert found["seconds a case"]["value"] == pytest.approx(2 / 0.89)
+    assert found["processor cores"]["value"] == 2  # 22,472 s of work in 8 hours at 70 %
+    assert found["verification of a year"]["value"] == pytest.approx(3_650_000 * 332 / 1_000_400 * 28_344 / 9_830.4)
     text = command("doctor", "--plan", "10000/day").out
-    assert re.search(r"processor cores +3 +a day's cases in 8 hours", text)
+    assert re.search(r"processor cores +2 +a day's cases in 8 hours", text)
     assert re.search(r"log a year +103\.5 GB", text)
 
 
@@ -83,9 +77,13 @@ def test_what_is_no_number_of_cases_a_day_is_refused(command: Command, wanted: s
 @pytest.mark.parametrize(
     ("name", "row", "figure"),
     [
-        ("case_s", r"^\| `segment` \| ([\d.]+) ", lambda text: 1 / float(text)),
-        ("answers_s", r"^\| known-answer test \(4 inputs\) \| ([\d.]+) \|", lambda text: float(text) / 1000),
+        ("case_s", r"^\| `batch --jobs 2` \| ([\d.]+) ", lambda text: 2 / float(text)),
         ("verify_s", r"^\| verify the database: every signature \| (\d+) s", lambda text: int(text) / 1_000_400),
+        (
+            "verified_bytes",
+            r"^\| database, per record \| [\d.]+ KiB \| ([\d.]+) KiB \|",
+            lambda text: float(text) * 1024,
+        ),
         ("log_bytes", r"^\| log, a record \| ([\d,]+) \|", lambda text: int(text.replace(",", ""))),
         ("anchor_bytes", r"^\| anchor, a record \| ([\d,]+) \|", lambda text: int(text.replace(",", ""))),
         ("file_bytes", r"^\| files kept of a decision .*\| ([\d,]+) \|", lambda text: int(text.replace(",", ""))),
