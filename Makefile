@@ -33,6 +33,8 @@
 #   make bench-node        what the network costs a node, beside the engine's own batch; and
 #   make bench-decoding    what reading costs beside deciding; both as in docs/reference/benchmarks-dicom.md,
 #                 BENCH_FLAGS=--write also writes their part of that page
+#   make bundle   wheels with their hashes and an installer for a machine without a network, into dist/offline/; docs/how-to/operate.md.
+#                 It needs a network itself, and a CPU build of torch: TORCH_FLAGS as below
 #   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
 #   make clean    all that the targets above left behind, except the environment
 #
@@ -58,6 +60,9 @@ ifneq ($(wildcard ../shared/data),)
 export RADIOMICNET_MD_DATA ?= $(abspath ../shared/data)
 endif
 
+WHEEL = $(BIN)/python -m pip --disable-pip-version-check wheel --quiet --wheel-dir dist/wheels --constraint requirements/lock-py311.txt
+BUNDLED := 'audit[pkcs11,postgresql,store,timestamp]' '.[dicom,pkcs11,postgresql,report,timestamp,validation,web]'
+
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
@@ -66,7 +71,7 @@ JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean
+.PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
 
 setup: $(STAMP)
 
@@ -168,6 +173,13 @@ $(JUDGES)/.complete: requirements/judges.txt | $(STAMP)
 	@rm -rf $(JUDGES)
 	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(JUDGES) -r $<
 	@touch $@
+
+# torch first and from its own index, as in requirements/install.sh; a local version (+cpu) then goes before the same one elsewhere.
+bundle: setup
+	@rm -rf dist/wheels dist/offline
+	@$(WHEEL) --no-deps $(TORCH_FLAGS) torch==2.13.0
+	@PYTHONPATH="$(CURDIR)/requirements/build" $(WHEEL) --find-links dist/wheels --no-build-isolation $(BUNDLED)
+	@$(BIN)/python deploy/offline/bundle.py dist/wheels dist/offline
 
 docs: setup
 	@mkdir -p .results

@@ -109,6 +109,7 @@ class Archive:
         form.checked(name)
         source = _Read(file)
         self._tar.addfile(_member(name, size, mtime), cast("IO[bytes]", source))
+        self._tar.members.clear()  # type: ignore[attr-defined]  # else it keeps every file in mind
         self._listed.write(form.line(source.sha256.hexdigest(), name))
         self.files += 1
 

@@ -88,7 +88,8 @@ def _unpack(stream: BinaryIO, aside: Path) -> int:
     files, listed = 0, aside / "listed"
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive, listed.open("x", encoding="utf-8") as seen:
-            for member in archive:
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined]  # else it keeps every file in mind
                 source = archive.extractfile(member) if member.isreg() else None
                 if source is None:
                     raise form.damaged("It holds something that is no file.")

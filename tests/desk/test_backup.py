@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from radiomicnet_md import backup, shelf, vault
 from radiomicnet_md import home as homes
+from radiomicnet_md.backup import form
 from radiomicnet_md.backup.archive import Archive
 from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk, segment_file
@@ -239,3 +242,26 @@ def test_nobody_is_erased_and_no_key_changes_while_it_is_taken(
     assert set(seen) == {"E-HOME-BUSY"}
     with vault.alone(desk.home.folder), place.alone(desk.home.folder):
         pass
+
+
+def test_a_log_in_a_file_elsewhere_is_in_the_restored_home(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    home = homes.create(tmp_path / "home", audit_db=url)
+    taken = backup.take(home, tmp_path / "backup.tar", url)
+    made = backup.restore(taken.file, tmp_path / "restored" / "home")
+    report = verified(made.home)
+    assert (report.ok, report.size) == (True, taken.entries)
+
+
+def test_any_tar_unpacks_it_and_its_list_is_checked_by_sha256sum(
+    desk: Desk, case: patients.Case, tmp_path: Path
+) -> None:
+    case("quill", 1)
+    taken = backup.take(desk.home, tmp_path / "backup.tar")
+    (folder := tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "-xf", taken.file], cwd=folder, check=True, capture_output=True)
+    checked = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    run = subprocess.run(checked, cwd=folder, check=True, capture_output=True, text=True)
+    assert run.stdout.count(": OK") == taken.files
+    before_the_end = taken.file.read_bytes()[: -form.END_BYTES]
+    assert hashlib.sha256(before_the_end).hexdigest() == taken.sha256
