@@ -27,7 +27,7 @@
 #   make mutation guards, metrics, statistics, gates and verifier changed in one place at a time, as in
 #                 docs/reference/mutation.md; about an hour; MUTATION_FLAGS="--group metrics --write" runs one group, and
 #                 writes its part of that page
-#   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; some minutes;
+#   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; two minutes;
 #                 MUTATE_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
@@ -63,7 +63,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 JUDGES := $(VENV)/judges
-INSTALLED_FROM := requirements/install.sh requirements/lock-py311.txt pyproject.toml audit/pyproject.toml
+INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
 .PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding docs clean

@@ -108,6 +108,7 @@ def throughput(count: int) -> tuple[str, bool]:
                 folder = Path(place, f"{name} {turn}")
                 folder.mkdir()
                 rates[name].append(measure(folder, cases, count))
+                print(f"round {turn + 1} of {ROUNDS}, {name}: {rates[name][-1]:.2f} cases a second", file=sys.stderr)
     share = statistics.median(b / a for a, b in zip(rates["segment"], rates["dicom listen"], strict=True))
     head = f"{count} cases of {SIDE} × {SIDE}, {ROUNDS} rounds"
     lines = [f"| {head} | cases a second, median (each round) |", "|---|---|"]
@@ -127,6 +128,7 @@ def memory(studies: int) -> tuple[str, bool]:
                 nodes.send(node.port, [nodes.study(number)])
                 if not early and number >= studies // 10:
                     early = resident(node.process.pid)
+                    print(f"{number + 1} of {studies} studies: {early / 1024:.0f} MB resident", file=sys.stderr)
             node.until(lambda said: len(said) == studies, 3600)
             late = resident(node.process.pid)
     text = f"""| {studies} studies | MB resident |

@@ -114,7 +114,8 @@ def _frozen(settings: Settings) -> Seen:
     home, stands = open_home(settings.home), _standing(settings)
     installed = qualified.frozen(home, stands)
     installation.refuse_changed_records(installed)
-    when = "when it was qualified" if stands.installed else "when this home was made"
+    last = "qualified" if stands.qualified else "upgraded"
+    when = f"when it was {last}" if stands.installed else "when this home was made"
     return True, f"{len(installed)} as {when}" if installed else "this home froze none", ""
 
 

@@ -27,6 +27,7 @@ VERBS = {
     "init": "make a home: keys, an empty log and its anchor",
     "segment": "decide images: a signed record each, then masks and pictures",
     "batch": "decide many images on several processors, and go on where it was stopped",
+    "worker": "decide for the batches of a cluster of machines",
     "features": "measure radiomic values and maps alone (no decision)",
     "audit": "list, show, verify, export, report and replay what the log holds",
     "sign": "sign a decision: approve, reject or override it",
@@ -38,6 +39,10 @@ VERBS = {
     "dicom": "receive, decide and send as a DICOM node; fetch studies",
     "mercure": "be a processing module of the orchestrator mercure",
     "monitor": "watch the log for drift: images, values and refusals against their reference",
+    "metrics": "numbers for Prometheus, and whether the device is well, on this machine",
+    "backup": "the whole home in one file, while work goes on",
+    "restore": "a home from a backup, verified against its anchor",
+    "upgrade": "take another installation or release into a home, or go back, on the record",
     "doctor": "check everything this device needs, with a remedy for each failure",
     "validate": "score a folder of images with masks against what was demanded, and sign the report",
     "trace": "check requirements against tests",
@@ -160,5 +165,5 @@ def _absent(error: Exception) -> Problem | None:
     return ConfigurationError(
         "E-PART-ABSENT",
         f"This needs the Python package {error.name}, which is not installed.",
-        remedy="Install the optional parts: pip install 'radiomicnet-md[dicom,report,web]'",
+        remedy="Install the optional parts: pip install 'radiomicnet-md[cluster,dicom,report,web]'",
     )

@@ -28,7 +28,7 @@ from radiomicnet_md_audit import canonical
 
 SYSTEM_FILE = Path("/etc/radiomicnet-md/config.yaml")
 ENVIRONMENT = "RADIOMICNET_MD_"
-IN_FILES_ALONE = ("destinations",)
+IN_FILES_ALONE = ("cluster", "destinations")
 
 
 def _absolute(path: Path) -> Path:
@@ -89,6 +89,7 @@ class Settings(BaseModel):
     release_keys: tuple[Place, ...] = ()  # public keys (PEM) trusted beside the pinned one
     operator: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._:-]{1,64}$")  # service account; None: uid:N
 
+    cluster: Tls | None = None  # how schedulers and workers on other hosts are spoken to; None: on this machine alone
     destinations: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")], Node | Web] = Field(
         default_factory=dict
     )  # archives to send to and fetch from, by our names for them

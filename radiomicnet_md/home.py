@@ -45,7 +45,7 @@ PASSPHRASE_FILE = passphrases.FILE_VARIABLE
 UNTRUSTED_KEY_STAMP = "untrusted-key"
 
 _STATE_FILE = "home.yaml"
-_FOLDERS = ("keys", "artefacts", "staging", "vault", "logs")
+FOLDERS = ("keys", "artefacts", "staging", "vault", "logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +337,7 @@ def _fill(home: Home, passphrase: bytes | None, database: str, token: Token | No
     from radiomicnet_md_audit.ledger import Ledger
 
     folder = home.folder
-    for name in _FOLDERS:
+    for name in FOLDERS:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     if passphrase is None:
         passphrase = secrets.token_hex(32).encode()

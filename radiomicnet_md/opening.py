@@ -7,7 +7,7 @@ Rules of this module:
 - What an earlier process began and left without a record is recorded next, before anything new is decided.
 - Release, qualification, installation and known answers come next; a failure there bars the desk, and each
   request to a barred desk is recorded with the reason.
-- The newest release this home has used is read from its log, where nobody can lower it unseen.
+- The release that this home used last is read from its log, where nobody can lower it unseen.
 """
 
 from __future__ import annotations
@@ -138,22 +138,33 @@ def verified_release(settings: Settings, ledger: Ledger) -> Release:
     :class:`ConfigurationError` for one of another id.
     """
     used = last_release(ledger)
+    release = offered_release(settings, used)
+    if used is not None:
+        release.refuse_older_than(used["version"])
+    return release
+
+
+def offered_release(settings: Settings, used: Mapping[str, str] | None) -> Release:
+    """The release that the settings name, of the id of the one that was ``used``, of whatever version.
+
+    Raises as :func:`verified_release`, but for an older one.
+    """
     folder = settings.release or default_folder()
     release = open_release(folder, keys=trusted_keys(*settings.release_keys), revoked=(revoked_list(settings.home),))
-    if used is None:
-        return release
-    if release.id != used["id"]:
+    if used is not None and release.id != used["id"]:
         raise ConfigurationError(
             "E-RELEASE-OTHER",
             f"This home has used releases of {used['id']}; this one is of {release.id}.",
             remedy="Make another home for another device: radiomicnet-md init --home DIR",
         )
-    release.refuse_older_than(used["version"])
     return release
 
 
 def last_release(ledger: Ledger) -> Mapping[str, str] | None:
-    """The release of the newest record that names one; no earlier record can name a newer one."""
+    """The release of the newest record that names one.
+
+    An earlier record names a newer one only where an older one was taken in on the record (see ``upgrade``).
+    """
     for entry in newest_first(ledger):
         release = ledger.read(entry).predicate.get("release")
         if isinstance(release, dict):

@@ -5,7 +5,8 @@ Rules of this module:
 
 - Where the log has the request's terminal record, nothing new is decided: what the record says is given out again. A
   result is made again from the file, and given out only where it is the recorded one to the last bit.
-- Where it has none, the case is decided under the request's id; the log refuses a second terminal record of it.
+- Where it has none, the case is decided under the request's id; the log refuses a second terminal record of it. Who
+  comes second, because two processes were given one request, gives out what the first has recorded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from radiomicnet_md.engine.record import Case, Outcome, Reason
 from radiomicnet_md.errors import DivergedError, ExitCode
 from radiomicnet_md.intent import Intent
 from radiomicnet_md_audit.appending import Receipt
+from radiomicnet_md_audit.errors import RecordError
 
 
 def answer_request(item: io.Input, desk: Desk, target: Target, request_id: str, reader: io.Reader) -> Answer:
@@ -30,7 +32,12 @@ def answer_request(item: io.Input, desk: Desk, target: Target, request_id: str, 
     """
     entry = desk.ledger.find_request(request_id)
     if entry is None:
-        return decided(item, desk, target, reader, request_id)[1]
+        try:
+            return decided(item, desk, target, reader, request_id)[1]
+        except RecordError as problem:
+            entry = desk.ledger.find_request(request_id)
+            if problem.code != "E-REQUEST-DONE" or entry is None:
+                raise
     predicate, receipt = desk.ledger.read(entry).predicate, desk.ledger.receipt(entry)
     if predicate["state"] == Outcome.REFUSED:
         return _as_recorded(item, predicate, receipt)

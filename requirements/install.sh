@@ -5,10 +5,11 @@
 set -eu
 
 lock=requirements/lock-py311.txt
+cluster=requirements/lock-cluster-py311.txt # what never computes a decision, and so is not bound by a release
 started=$(date +%s)
 
 step() { printf '%4d s  %s\n' "$(($(date +%s) - started))" "$*"; }
-install() { "$VENV/bin/python" -m pip --disable-pip-version-check install -qq --constraint "$lock" "$@"; }
+install() { "$VENV/bin/python" -m pip --disable-pip-version-check install -qq --constraint "$lock" --constraint "$cluster" "$@"; }
 
 "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || {
     echo "Python 3.11, 3.12 or 3.13 is needed; name it with: make setup PYTHON=/path/to/python3.11" >&2
@@ -30,7 +31,7 @@ step "4/6 pyradiomics, compiled here"
 PYTHONPATH="$PWD/requirements/build" install --no-build-isolation pyradiomics==3.0.1
 
 step "5/6 everything else, and this project"
-install --no-build-isolation -e 'audit[pkcs11,postgresql,store,timestamp]' -e '.[dicom,evidence,pkcs11,postgresql,report,second,timestamp,training,validation,web,test]'
+install --no-build-isolation -e 'audit[pkcs11,postgresql,store,timestamp]' -e '.[cluster,dicom,evidence,pkcs11,postgresql,report,second,tables,timestamp,training,validation,web,test]'
 
 step "6/6 does it all fit together?"
 "$VENV/bin/python" -m pip --disable-pip-version-check check

@@ -21,6 +21,7 @@ import hypothesis
 import pytest
 
 from radiomicnet_md import compiling
+from radiomicnet_md import home as homes
 
 if TYPE_CHECKING:
     from tests.tokens import SoftHSM
@@ -123,6 +124,14 @@ def require() -> Callable[[str], Path]:
 def data(require: Callable[[str], Path]) -> Path:
     """The folder of real data (``busi_384``, ``dicom``, …) that ``RADIOMICNET_MD_DATA`` names."""
     return require("data")
+
+
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demonstration home, made once (keys cost seconds); a test works with a copy."""
+    folder = tmp_path_factory.mktemp("homes") / "home"
+    homes.create(folder)
+    return folder
 
 
 @pytest.fixture

@@ -122,6 +122,11 @@ class AnchorFile:
         with self._locked(os.O_RDONLY) as file:
             return _tail(file)[0]
 
+    def extent(self) -> int:
+        """Return its length at a moment at which nobody writes to it; what it held then never changes."""
+        with self._locked(os.O_RDONLY) as file:
+            return os.fstat(file).st_size
+
     def catch_up(self, size: int, expected: Callable[[int], Anchored | None]) -> None:
         """Append the lines after the last one up to ``size``, and return when they are on the disk.
 

@@ -14,11 +14,11 @@ import hashlib
 import struct
 from collections import Counter
 
-from radiomicnet_md_audit import esignature, qualification
+from radiomicnet_md_audit import esignature, installed, qualification
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.esignature import MEANINGS, QUALIFYING, Signed, Subject
 from radiomicnet_md_audit.persons import People
-from radiomicnet_md_audit.statement import QUALIFICATION, SIGNATURE, Statement, number, record_id
+from radiomicnet_md_audit.statement import INSTALLATION, QUALIFICATION, SIGNATURE, Statement, number, record_id
 
 # Digest and record id of what can be signed, its time, the number of its operator and of the meanings it can have.
 _ROW = struct.Struct(">32s16s9sI")
@@ -45,6 +45,8 @@ class Attested:
                 self._sign(said, origin)
             elif said is not None and said.predicate_type == QUALIFICATION:
                 qualification.parse(said)
+            elif said is not None and said.predicate_type == INSTALLATION:
+                installed.parse(said)
             elif said is not None:
                 self.people.take(said, index, origin)
         except IntegrityError as problem:

@@ -318,6 +318,24 @@ class Ledger:
             path = merkle.consistency(transaction.node, old_size, size)
             return str(proof.Consistency(old_size, tuple(path), transaction.note(size)))
 
+    def copy(self, path: Path) -> int:
+        """Write the log as it is now into a new database file, with the note of its digest; return its size.
+
+        Others may write meanwhile. Raises :class:`ConfigurationError` ``E-STORE-COPY``, and ``E-STORE-NO-FILE`` where
+        a server keeps the log.
+        """
+        if not isinstance(self.store, SQLiteStore):
+            raise ConfigurationError(
+                "E-STORE-NO-FILE",
+                "A database server keeps this log; there is no file to copy.",
+                remedy="Let the server's own tools copy it: pg_dump --format=custom, of the whole database at once.",
+            )
+        with self.store.read() as transaction:
+            size = transaction.size()
+            transaction.copy(path)
+        settled.note(path, size)
+        return size
+
     def anchor_text(self) -> AnchorText | None:
         """Return the whole anchor, or None where the log has none."""
         return None if self._anchor is None else self._anchor.read()

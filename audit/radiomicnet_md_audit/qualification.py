@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NoReturn, cast
+from typing import Final, NoReturn, TypeGuard
 
 from radiomicnet_md_audit.errors import IntegrityError
 from radiomicnet_md_audit.esignature import is_shown
@@ -40,6 +40,12 @@ class Installation:
     environment: Mapping[str, str]  # sha256, and in words what it is over
     release: Mapping[str, str]  # id, version, manifest_sha256
     installed: Mapping[str, str]  # SHA-256 of each dependency's RECORD, by name
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether every part is named by digests of the right form."""
+        named = (self.code["sha256"], self.environment["sha256"], self.release["manifest_sha256"])
+        return all(map(_SHA256.fullmatch, (*named, *self.installed.values())))
 
     def differs(self, other: Installation) -> tuple[str, ...]:
         """Return the names of the parts that are not the same in the other one."""
@@ -128,15 +134,14 @@ def parse(said: Statement) -> Qualification:
 
 
 def _check(found: Qualification, told: str, said: Statement) -> None:
-    seen = found.installation
-    digests = (seen.code["sha256"], seen.environment["sha256"], seen.release["manifest_sha256"])
     if not (
         found.kind in KINDS
         and told == found.verdict
         and found.passed >= 0
         and len(found.not_passed) <= MOST_OPEN
         and all(_CHECK.fullmatch(name) and how in VERDICTS[1:] for name, how in found.not_passed.items())
-        and all(map(_SHA256.fullmatch, (*digests, found.protocol_sha256, *seen.installed.values())))
+        and found.installation.has_digests
+        and _SHA256.fullmatch(found.protocol_sha256)
         and _TIME.fullmatch(found.began_utc)
         and is_shown(found.files)
         and said.document["subject"] == [{"name": "report", "digest": {"sha256": dict(found.files).get(REPORT)}}]
@@ -151,10 +156,13 @@ def _file(item: object) -> tuple[str, str]:
     return _fail()
 
 
+def is_texts(value: object) -> TypeGuard[dict[str, str]]:
+    """Whether this is an object of texts alone."""
+    return isinstance(value, dict) and all(isinstance(part, str) for part in value.values())
+
+
 def _texts(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
-        _fail()
-    return cast("dict[str, str]", value)
+    return value if is_texts(value) else _fail()
 
 
 def _fail() -> NoReturn:

@@ -59,7 +59,12 @@ def write(store: SQLiteStore) -> None:
         noted = _noted(store.path)
         if _in_use(store.path) or (isinstance(noted, Settled) and noted.size >= size):
             return
-        _replace(_note_path(store.path), _digest(store.path, size).to_json())
+        note(store.path, size)
+
+
+def note(path: Path, size: int) -> None:
+    """Note the digest of a database file that nobody else writes to."""
+    _replace(_note_path(path), _digest(path, size).to_json())
 
 
 def check(path: Path, size: int) -> State:

@@ -35,6 +35,7 @@ SIGNATURE = "urn:radiomicnet-md:signature:1"
 SENDING = "urn:radiomicnet-md:sending:1"
 UNSEALING = "urn:radiomicnet-md:unsealing:1"
 QUALIFICATION = "urn:radiomicnet-md:qualification:1"
+INSTALLATION = "urn:radiomicnet-md:installation:1"
 
 # What checks of other entries need of a decision.
 _BRIEF = ("request_id", "state", "operator")

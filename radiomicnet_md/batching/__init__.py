@@ -9,9 +9,13 @@ Rules of this room:
   log says whether it has to be decided.
 - A process that dies takes no other case with it; a case that is at hand when processes die three times is refused on
   the record and named.
+- Who deals the rows, a :class:`Pool` of this machine or a ``cluster`` of many, changes nothing of what is decided.
 """
 
+from radiomicnet_md.batching.deciding import serving
 from radiomicnet_md.batching.planning import Plan, Row, plan
-from radiomicnet_md.batching.running import Told, run
+from radiomicnet_md.batching.pool import Pool
+from radiomicnet_md.batching.running import Dealer, run
+from radiomicnet_md.batching.telling import Book, Told
 
-__all__ = ["Plan", "Row", "Told", "plan", "run"]
+__all__ = ["Book", "Dealer", "Plan", "Pool", "Row", "Told", "plan", "run", "serving"]

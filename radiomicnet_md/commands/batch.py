@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import os
-from collections import Counter
-from io import StringIO
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from radiomicnet_md.commands.call import Call
 from radiomicnet_md.commands.segment import FORMATS
@@ -17,19 +16,22 @@ from radiomicnet_md.commands.stopping import asked_to_stop
 from radiomicnet_md.errors import ExitCode, Problem
 
 if TYPE_CHECKING:
-    from radiomicnet_md.batching import Told
+    from radiomicnet_md.batching import Book, Dealer, Plan, Told
+    from radiomicnet_md.config import Settings
+    from radiomicnet_md.engine.record import Maker
 
-SUMMARY = "cases.csv"
 _STOPPING = "stopping when the cases at hand are decided; go on later with --resume"
 _EXAMPLE = """\
 examples:
   radiomicnet-md batch images --out results --jobs 4
   radiomicnet-md batch cases.csv --out results --format png --json
   radiomicnet-md batch images --out results --resume          (after Ctrl-C, a crash, or an added disk)
+  radiomicnet-md batch images --out results --scheduler tcp://127.0.0.1:8786
 
 cases.csv has the column input (a path, from the folder of the CSV), and may have name (of the case's folder).
 Each case ends in one signed record, whatever is killed and however often it is begun again. The answers are in
-results/batch.jsonl as they come, and in results/cases.csv at the end. Exit code 3: some cases were refused or failed.
+results/batch.jsonl as they come; at the end summary.html and cases.csv say what came of each, and values.csv (and
+values.parquet, with pyarrow) holds every number. Exit code 3: some cases were refused or failed.
 """
 
 
@@ -40,7 +42,9 @@ def arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) 
     parser.add_argument("source", metavar="FOLDER|CSV", help="a folder of images, or a manifest")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the files of the cases go")
     parser.add_argument("--format", choices=FORMATS, help="form of the mask beside PNG (DICOM for a DICOM input)")
-    parser.add_argument("--jobs", type=jobs, default=os.cpu_count() or 1, metavar="N", help="processes")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=jobs, default=os.cpu_count() or 1, metavar="N", help="processes on this machine")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a cluster whose workers decide (see worker --help)")
     parser.add_argument("--resume", action="store_true", help="go on with the batch in DIR")
 
 
@@ -68,25 +72,46 @@ def run(call: Call) -> int:
     with open_desk(settings, passphrase) as desk:  # what is wrong with the device is known before any work
         if isinstance(desk.engine, Problem):
             raise desk.engine
-        release = (desk.maker.release or {})["manifest_sha256"]
-        stamps = desk.maker.stamps
-    if stamps:
-        call.console.note(f"stamped: {', '.join(stamps)}")
-    plan = batching.plan(Path(given.source), Path(given.out), given.format, release, resume=given.resume)
-    answers: list[Told] = []
-    with asked_to_stop(lambda: call.console.note(_STOPPING)) as (stop, _):
-        told = batching.run(plan, settings, passphrase, given.jobs, stop)
-        for one in call.console.progress(told, "deciding", len(plan.rows)):
-            answers.append(one)
-            call.console.emit(one.line, _text(one))
-    _summarise(call, plan.out, answers, len(plan.rows))
-    if stop.is_set():
+        maker, serving = desk.maker, batching.serving(desk)
+    if maker.stamps:
+        call.console.note(f"stamped: {', '.join(maker.stamps)}")
+    with (
+        asked_to_stop(lambda: call.console.note(_STOPPING)) as (stop, asked),
+        _dealer(call, settings, passphrase, serving) as dealer,
+    ):
+        release = (maker.release or {})["manifest_sha256"]
+        plan = batching.plan(Path(given.source), Path(given.out), given.format, release, resume=given.resume)
+        book = batching.Book(plan)
+        failed = set[ExitCode]()
+        try:
+            for one in call.console.progress(batching.run(plan, book, dealer, stop), "deciding", len(plan.rows)):
+                failed.add(one.exit_code)
+                call.console.emit(one.line, _text(one))
+        finally:
+            _summarise(call, plan, book, maker, settings)
+    if asked:
         raise KeyboardInterrupt
-    failed = {one.exit_code for one in answers} - {ExitCode.OK}
     for code in (ExitCode.INTEGRITY, ExitCode.NOT_QUALIFIED):
         if code in failed:
             return code
-    return ExitCode.SOME_FAILED if failed else ExitCode.OK
+    return ExitCode.SOME_FAILED if failed - {ExitCode.OK} else ExitCode.OK
+
+
+@contextmanager
+def _dealer(call: Call, settings: Settings, passphrase: bytes, serving: str) -> Iterator[Dealer]:
+    """Who gives the rows to processes: a pool here, or a cluster."""
+    from radiomicnet_md import batching
+
+    if call.given.scheduler is None:
+        yield batching.Pool(settings, passphrase, call.given.jobs)
+        return
+    from radiomicnet_md.batching import cluster
+
+    with cluster.connected(call.given.scheduler, settings.cluster, serving) as found:
+        workers = found.about()
+        hosts = sorted({one["host"] for one in workers})
+        call.console.note(f"{len(workers)} processes on {', '.join(hosts)} decide; {found.dashboard}")
+        yield found
 
 
 def _text(one: Told) -> str:
@@ -97,27 +122,17 @@ def _text(one: Told) -> str:
     return f"{line['status']:<9} {line['input']}  {said}"
 
 
-def _summarise(call: Call, out: Path, answers: list[Told], rows: int) -> None:
-    """The table of all cases in the folder, and their number by state for the person who waits."""
-    from radiomicnet_md.io.files import place
+def _summarise(call: Call, plan: Plan, book: Book, maker: Maker, settings: Settings) -> None:
+    """The tables and the page of all cases in the folder, and their number by state for the person who waits."""
+    from radiomicnet_md.batching import summarising, tables
+    from radiomicnet_md.home import open_home
 
-    columns = ("row", "input", "status", "record_id", "log_index", "regions", "code", "flags", "mask_sha256")
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    for one in sorted(answers, key=lambda told: told.row):
-        writer.writerow([_cell(one, column) for column in columns])
-    place(out / SUMMARY, text.getvalue().encode())
-    counts = Counter(one.line["status"] for one in answers)
-    parts = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    left = f", {rows - len(answers)} not decided" if rows > len(answers) else ""
-    call.console.note(f"{rows} cases: {parts or 'none decided'}{left}; {out / SUMMARY}")
-
-
-def _cell(one: Told, column: str) -> Any:  # noqa: ANN401 -- a number or a text
-    if column == "code":
-        return (one.line["reason"] or {}).get("code", "")
-    if column == "flags":
-        return "; ".join(one.line["flags"])
-    value = one.regions if column == "regions" else one.line[column]
-    return "" if value is None else value
+    summary = summarising.Summary(plan)
+    summary.write(book.answers(), maker.release or {}, maker.stamps)
+    home = open_home(settings.home)
+    with home.reading_ledger(settings.audit_db) as ledger:
+        tables.write(plan.out, tables.lines(book.answers(), home, ledger))
+    parts = ", ".join(f"{count} {status}" for status, count in sorted(summary.states.items()))
+    left = f", {summary.left} not decided" if summary.left else ""
+    page = plan.out / summarising.PAGE
+    call.console.note(f"{len(plan.rows)} cases: {parts or 'none decided'}{left}; {page}")

@@ -46,7 +46,7 @@ DEPENDENCIES = (
 LOCK = "lock.txt"  # of a release: the lock file of its dependencies
 CODE_VERSION = "code_version"  # of a release's manifest: the version of this package that built it
 _PINNED = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.!+_-]+)", re.ASCII)
-_RESTORE = "Install this version again as its lock says (make setup), or make a new home: radiomicnet-md init"
+_RESTORE = "Install this version again as its lock says: make setup"
 
 
 @cache
@@ -141,8 +141,8 @@ def refuse_changed_records(frozen: Mapping[str, str]) -> None:
     if changed:
         raise NotQualifiedError(
             "E-INSTALLATION-CHANGED",
-            f"{', '.join(changed)} was installed anew or changed since this home was made.",
-            remedy=_RESTORE,
+            f"{', '.join(changed)} was installed anew or changed since this home was made, qualified or upgraded.",
+            remedy=f"{_RESTORE}; or take what is installed in on the record: radiomicnet-md upgrade --help",
         )
 
 

@@ -66,7 +66,7 @@ class Release:
             raise IntegrityError(
                 "E-RELEASE-OLDER",
                 f"Release {self.version} is older than {version}, which has already been used here.",
-                remedy=f"Use release {version} or newer, or make another home.",
+                remedy=f"Use release {version} or newer, or go back on the record: radiomicnet-md upgrade --help",
             )
 
 

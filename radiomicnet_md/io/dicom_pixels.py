@@ -22,7 +22,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 
-from radiomicnet_md.io import decoding_child
+from radiomicnet_md.io import decoding
 from radiomicnet_md.io.source import UnreadableError, broken, check_bounds, truncated
 
 _SLACK = 2**20  # a compressed frame may carry tables and profiles beyond twice its decoded size, but no more
@@ -48,7 +48,7 @@ def decode(dataset: Dataset, data: bytes) -> tuple[NDArray[Any], str]:
     else:
         check_length(dataset, frames, rows, columns, samples)
     if syntax.is_encapsulated and syntax != uid.RLELossless:
-        decoded = decoding_child.decode(data)
+        decoded = decoding.decode(data)
         if decoded is None:
             raise _not_decoded(syntax)
         array, name = decoded

@@ -15,8 +15,9 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from radiomicnet_md.errors import ConfigurationError
 
@@ -39,13 +40,18 @@ def write_bytes(path: Path, data: bytes, receipt: Receipt) -> None:
 
 def place(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step; for files that are no output of a decision."""
+    place_written(path, lambda file: file.write(data))
+
+
+def place_written(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Put what ``write`` writes at ``path`` in one step, however long it is; what it raises leaves nothing there."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write(temporary, data)
+            _write(temporary, write)
             temporary.replace(path)
-        except OSError:
+        except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
@@ -54,10 +60,10 @@ def place(path: Path, data: bytes) -> None:
         raise _problem(error) from None
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-        file.write(data)
+        write(file)
         file.flush()
         os.fsync(descriptor)
 

@@ -87,9 +87,14 @@ def values(predicate: Mapping[str, Any]) -> dict[str, float]:
     if decision["chosen"]:
         best = decision["chosen"][0]
         found[SCORE] = best["score"] / unit
-        regions = {f"region: {name}": value for name, value in best["values"].items()}
-        found |= {name: value / _SCALE[name] for name, value in regions.items() if name in _SCALE}
+        found |= of_region(best)
     return found
+
+
+def of_region(region: Mapping[str, Any]) -> dict[str, float]:
+    """The values of one region of a record, ``region: name``, in their own units."""
+    found = {f"region: {name}": value for name, value in region["values"].items()}
+    return {name: value / _SCALE[name] for name, value in found.items() if name in _SCALE}
 
 
 def _release(predicate: Mapping[str, Any]) -> tuple[str, str] | None:

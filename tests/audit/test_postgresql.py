@@ -7,6 +7,8 @@ import inspect
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
@@ -191,7 +193,6 @@ def test_a_stranger_is_not_let_in(cluster: Cluster, site: ServerSite) -> None:
         "GRANT pg_write_all_data TO strong",
     ],
 )
-@pytest.mark.verifies("SRS-LOG-013", rc=("RC-003",))
 def test_a_session_that_could_do_more_is_refused(cluster: Cluster, site: ServerSite, grant: str) -> None:
     cluster.administrate("CREATE ROLE strong LOGIN NOINHERIT IN ROLE radiomicnet_log_writer, radiomicnet_log_reader")
     site.role = "strong"
@@ -202,6 +203,17 @@ def test_a_session_that_could_do_more_is_refused(cluster: Cluster, site: ServerS
         assert (caught.value.code, caught.value.exit_code) == ("E-STORE-ROLE", ExitCode.CONFIGURATION)
     finally:
         cluster.administrate("DROP OWNED BY strong", "DROP ROLE strong", database=site.name)
+
+
+@pytest.mark.verifies("SRS-LOG-013", rc=("RC-003",))
+def test_a_server_that_calls_the_session_too_strong_is_believed() -> None:
+    said = SimpleNamespace(first=lambda: (f"{postgresql_schema.MARK}1", True), scalar=lambda: False)
+    connection: Any = SimpleNamespace(exec_driver_sql=lambda _: said)
+    view = postgresql_store.PostgreSQLTransaction(connection, 1)
+    assert view.check_schema() == 1
+    said.scalar = lambda: True
+    with pytest.raises(ConfigurationError, match="may do more"):
+        view.check_schema()
 
 
 @pytest.mark.parametrize("level", ["off", "local", "remote_write"])

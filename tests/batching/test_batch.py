@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import multiprocessing
 import os
@@ -14,17 +15,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from radiomicnet_md import batching, config, phantom, standing
 from radiomicnet_md import home as homes
-from radiomicnet_md.batching import planning, running
-from radiomicnet_md.errors import ExitCode, UsageError
+from radiomicnet_md.batching import deciding, planning, pool, summarising, tables
+from radiomicnet_md.errors import BusyError, ExitCode, UsageError
 from radiomicnet_md_audit.stored import verify_ledger
 from tests import desks
 from tests.io import samples
@@ -37,9 +40,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> homes.Home:
     """A home whose processes are forks of this one, with the engine of the tests."""
     desks.remember_keys(monkeypatch)
     made = homes.create(tmp_path / "home")
-    monkeypatch.setattr(running, "open_desk", opened)
+    monkeypatch.setattr(deciding, "open_desk", opened)
     forking = multiprocessing.get_context("fork")
-    monkeypatch.setattr(running.multiprocessing, "get_context", lambda _: forking)
+    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda _: forking)
     return made
 
 
@@ -50,7 +53,8 @@ def opened(settings: config.Settings, _: bytes) -> Iterator[Any]:
 
 def told(home: homes.Home, source: Path, out: Path, *, resume: bool = False, jobs: int = 2) -> list[batching.Told]:
     made = batching.plan(source, out, "png", RELEASE, resume=resume)
-    return list(batching.run(made, config.Settings(home=home.folder), b"", jobs, threading.Event()))
+    dealer = batching.Pool(config.Settings(home=home.folder), b"", jobs)
+    return list(batching.run(made, batching.Book(made), dealer, threading.Event()))
 
 
 def requests(home: homes.Home) -> Counter[str]:
@@ -246,3 +250,99 @@ def test_a_batch_killed_with_all_its_processes_goes_on_and_gives_what_segment_gi
         assert masks[Path(one["input"]).name] == one["mask_sha256"]
         name = Path(one["input"]).stem
         assert (out / name / "mask.png").read_bytes() == (tmp_path / "alone" / name / "mask.png").read_bytes()
+
+
+@pytest.mark.verifies("SRS-BAT-009")
+def test_the_tables_hold_every_case_and_every_value_of_its_record(home: homes.Home, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    desks.write_images(source, *(f"scan-{n}.png" for n in range(3)))
+    (source / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno image")
+    Image.fromarray(np.random.default_rng(1).integers(120, 240, (96, 128), np.uint8)).save(source / "none.png")
+    found = {one.row: one for one in told(home, source, out)}
+    made = batching.plan(source, out, "png", RELEASE, resume=True)
+    summary = summarising.Summary(made)
+    summary.write(batching.Book(made).answers(), {"id": "fake", "version": "1.2.3"}, ("demonstration",))
+    with home.reading_ledger() as ledger:
+        tables.write(out, tables.lines(batching.Book(made).answers(), home, ledger))
+        records = {row: ledger.read(ledger.find(one.line["record_id"])).predicate for row, one in found.items()}
+    cases = list(csv.DictReader((out / "cases.csv").read_text().splitlines()))
+    assert [int(case["row"]) for case in cases] == [1, 2, 3, 4, 5]
+    lines = list(csv.DictReader((out / "values.csv").read_text().splitlines()))
+    assert list(lines[0]) == list(tables.COLUMNS)
+    assert Counter(int(line["row"]) for line in lines) == {row: max(1, one.regions or 0) for row, one in found.items()}
+    for line in lines:
+        record = records[int(line["row"])]
+        assert line["record_id"] == found[int(line["row"])].line["record_id"]
+        if not line["region"]:
+            assert not any(value for name, value in line.items() if name.startswith(("region: ", "lesion: ")))
+            continue
+        region = record["decision"]["chosen"][int(line["region"]) - 1]
+        assert float(line["region: score"]) == region["score"] / (1 << record["decision"]["score_bits"])
+        assert float(line["lesion: firstorder_Mean"]) == 1.5
+        assert line["lesion: firstorder_Energy"] == ""  # the record has none: not 0
+        assert float(line["glcm_Contrast"]) == float.fromhex(record["radiomics"]["paper"]["glcm_Contrast"])
+    rows = parquet.read_table(out / "values.parquet").to_pylist()
+    assert len(rows) == len(lines)
+    for one, line in zip(rows, lines, strict=True):
+        assert {name: "" if value is None else value for name, value in one.items()} == {
+            name: type(one[name])(value) if value else "" for name, value in line.items()
+        }
+    page = (out / "summary.html").read_text()
+    assert "E-INPUT" in page
+    assert "broken.png" in page
+    assert summary.states == {"accepted": 4, "refused": 1}
+
+
+@pytest.mark.verifies("SRS-BAT-009", "SRS-BAT-001")
+def test_a_line_that_a_crash_cut_short_is_asked_for_again(home: homes.Home, tmp_path: Path) -> None:
+    desks.write_images(tmp_path / "in", "a.png", "b.png")
+    told(home, tmp_path / "in", tmp_path / "out", jobs=1)
+    lines = tmp_path / "out" / "batch.jsonl"
+    whole = lines.read_bytes()
+    lines.write_bytes(whole[:-20])
+    made = batching.plan(tmp_path / "in", tmp_path / "out", "png", RELEASE, resume=True)
+    assert [one.row for one in batching.Book(made).finished()] == [1]
+    again = told(home, tmp_path / "in", tmp_path / "out", jobs=1, resume=True)
+    assert [one.row for one in again] == [1, 2]
+    assert [one.row for one in batching.Book(made).answers()] == [1, 2]
+    assert set(requests(home).values()) == {1}
+
+
+@pytest.mark.verifies("SRS-BAT-010")
+def test_a_device_that_may_not_decide_any_more_stops_its_batch(
+    home: homes.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "CASES_BETWEEN_TESTS", 3)
+
+    @contextmanager
+    def failing(settings: config.Settings, _: bytes) -> Iterator[Any]:
+        yield desks.make_desk(homes.open_home(settings.home), desks.FakeEngine(fails_test_after=0))
+
+    monkeypatch.setattr(deciding, "open_desk", failing)
+    desks.write_images(tmp_path / "in", *(f"scan-{n:02}.png" for n in range(20)))
+    found = told(home, tmp_path / "in", tmp_path / "out", jobs=1)
+    states = Counter(one.line["status"] for one in found)
+    assert states["accepted"] == 3
+    assert 1 <= states["refused"] <= 2
+    assert {one.code for one in found if one.line["status"] == "refused"} == {"E-KAT"}
+
+
+@pytest.mark.verifies("SRS-BAT-006")
+def test_what_passes_by_itself_is_asked_again_and_no_more_than_three_times(tmp_path: Path) -> None:
+    desks.write_images(tmp_path / "in", "a.png", "b.png")
+    made = batching.plan(tmp_path / "in", tmp_path / "out", "png", RELEASE, resume=False)
+    busy = BusyError("E-LOG-BUSY", "Busy.", remedy="Wait.")
+    asked: Counter[int] = Counter()
+
+    class Dealer:
+        def deal(self, _: batching.Plan, rows: Any, __: Any) -> Iterator[batching.Told]:  # noqa: ANN401
+            for row in rows:
+                asked[row.number] += 1
+                told_now = batching.Told.stopped(row, busy)
+                yield told_now if row.number == 1 or asked[2] < 2 else replace(told_now, line={
+                    **told_now.line, "reason": None, "status": "accepted"
+                })  # fmt: skip
+
+    answers = list(batching.run(made, batching.Book(made), Dealer(), threading.Event()))
+    assert asked == {1: 3, 2: 2}
+    assert {one.row: one.line["status"] for one in answers} == {1: "error", 2: "accepted"}

@@ -38,13 +38,6 @@ class Said:
 Command = Callable[..., Said]
 
 
-@pytest.fixture(scope="session")
-def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("homes") / "home"
-    homes.create(folder)
-    return folder
-
-
 @pytest.fixture
 def home(made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the home, named in the environment; nothing else of this machine is."""

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from radiomicnet_md.errors import ExitCode
-from radiomicnet_md.io import decoding_child
+from radiomicnet_md.io import decoding
 from tests import canaries, desks
 from tests.cli.conftest import Command
 from tests.io import samples
@@ -36,13 +36,14 @@ def _other(dataset: Any) -> None:  # noqa: ANN401
 def processes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The titles and environments of the decoding processes."""
     seen: list[str] = []
-    run = subprocess.run
+    begun = subprocess.Popen
 
     def noted(command: list[str], **options: Any) -> Any:  # noqa: ANN401
         seen.append(f"{command} {options.get('env')}")
-        return run(command, **options)
+        return begun(command, **options)
 
-    monkeypatch.setattr(decoding_child.subprocess, "run", noted)
+    decoding.end()
+    monkeypatch.setattr(decoding.subprocess, "Popen", noted)
     return seen
 
 

@@ -18,13 +18,6 @@ from radiomicnet_md.review import pictures
 from tests import desks, patients
 
 
-@pytest.fixture(scope="session")
-def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("homes") / "home"
-    homes.create(folder)
-    return folder
-
-
 @pytest.fixture
 def home(made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> homes.Home:
     desks.remember_keys(monkeypatch)

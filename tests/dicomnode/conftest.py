@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A home made once, and copies of it for the processes of a test."""
+"""Copies of the home for the processes of a test."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ from pathlib import Path
 import pytest
 
 from radiomicnet_md import home as homes
-
-
-@pytest.fixture(scope="session")
-def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("homes") / "home"
-    homes.create(folder)
-    return folder
 
 
 @pytest.fixture

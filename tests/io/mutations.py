@@ -41,7 +41,7 @@ from radiomicnet_md.engine import record
 from radiomicnet_md.engine.acceptance import Admitted, Limits, admit
 from radiomicnet_md.engine.record import Case, Outcome
 from radiomicnet_md.errors import InputError
-from radiomicnet_md.io import decoding_child
+from radiomicnet_md.io import decoding, decoding_child
 from radiomicnet_md_audit import canonical
 from tests.audit import evidence_page
 from tests.io import samples
@@ -141,7 +141,7 @@ def _limited(work: Callable[[], str], mouth: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (held + MOST_BYTES, hard))
         resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_S, LONGEST_S))
         signal.alarm(LONGEST_S)
-        decoding_child.decode = _decoded_in_a_fork
+        decoding.decode = _decoded_in_a_fork
         said, code = work(), 0
     except BaseException:  # noqa: BLE001 - whatever it is, it is the finding
         said = traceback.format_exc()
@@ -151,25 +151,17 @@ def _limited(work: Callable[[], str], mouth: int) -> None:
 
 
 def _decoded_in_a_fork(data: bytes) -> tuple[np.ndarray, str] | None:  # type: ignore[type-arg]
-    """The decoding process as it is, without a second of starting Python each time."""
+    """The decoding process as it is, a fork of this one: what asks is a fork itself, and would begin another side."""
     given, answer = os.memfd_create("given"), os.memfd_create("answer")
     os.write(given, data)
     os.lseek(given, 0, os.SEEK_SET)
     child = os.fork()
     if child == 0:
-        code = 1
-        try:
-            os.dup2(given, 0)
-            os.dup2(answer, 1)
-            sys.stdin = os.fdopen(0, "r", closefd=False)
-            code = decoding_child.main()
-        finally:
-            os._exit(code)
+        os._exit(decoding_child.decode(given, answer))
     _, status = os.waitpid(child, 0)
     os.close(given)
     with os.fdopen(answer, "rb") as stream:
-        stream.seek(0)
-        return None if status else decoding_child.samples_from(stream.read())
+        return None if status else decoding.samples_from(stream)
 
 
 def run(count: int, seed: int) -> Result:

@@ -15,7 +15,7 @@ from radiomicnet_md import io
 from radiomicnet_md.engine.acceptance import Limits, Refused, admit
 from radiomicnet_md.errors import InputError
 from radiomicnet_md.image import Frame
-from radiomicnet_md.io import cine, decoding_child
+from radiomicnet_md.io import cine, decoding
 from tests.io import samples
 
 PLAIN, RLE, JPEG_LS = "", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80"
@@ -56,13 +56,13 @@ def test_frames_one_by_one_are_the_file_as_a_whole(syntax: str, tmp_path: Path) 
 @pytest.mark.verifies("SRS-INP-009", "SRS-INP-006")
 def test_a_loop_is_held_in_parts_and_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cine, "_HELD_SAMPLES", 3 * 96 * 128)
-    calls, decode = [], decoding_child.decode
+    calls, decode = [], decoding.decode
 
     def counted(data: bytes) -> Any:  # noqa: ANN401
         calls.append(len(data))
         return decode(data)
 
-    monkeypatch.setattr(decoding_child, "decode", counted)
+    monkeypatch.setattr(decoding, "decode", counted)
     path = put(tmp_path, 7, JPEG_LS)
     loads = []
     load = io.Input.load

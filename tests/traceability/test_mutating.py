@@ -154,6 +154,46 @@ def test_controls_that_are_all_killed_end_with_0_and_the_others_keep_their_fates
     assert "former rows" not in page
 
 
+SHARED = """\
+from pathlib import Path
+
+
+def made(name):
+    with Path(name).open("a") as file:
+        file.write("x")
+    return device.sized(11 if Path("broken").exists() else 10)
+
+
+@pytest.fixture(scope="session")
+def home():
+    return made("homes")
+
+
+@pytest.fixture(scope="session")
+def server():
+    yield made("servers")
+    Path("ended").open("a").write("x")
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.verifies("SRS-ABC-001", rc=("RC-001",))
+def test_what_is_shared_is_whole(home):
+    assert home == 10
+"""
+
+
+def test_what_tests_share_is_made_once_unless_it_has_an_end(project: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    project.write("tests/test_device.py", f"{TESTS}\n\n{SHARED}")
+    assert mutate(capsys, "--only", "RC-001")[0] == ExitCode.OK
+    made = {name: len((project.root / name).read_text()) for name in ("homes", "servers", "ended")}
+    assert made["homes"] == 1
+    assert made["servers"] == made["ended"] > 0
+    (project.root / "broken").touch()
+    _, found = mutate(capsys, "--only", "RC-001")
+    assert {line["fate"] for line in found.values()} == {"error"}
+    assert all("not green while nothing is broken" in line["reason"] for line in found.values())
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

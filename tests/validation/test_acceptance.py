@@ -89,6 +89,12 @@ def test_the_best_model_fails_where_training_has_seen_a_case() -> None:
 
 
 @pytest.mark.verifies("SRS-PRF-001", rc=("RC-044",))
+def test_one_case_too_few_is_inconclusive_however_good() -> None:
+    found = made.answers(made.good, made.truths(115, 23))
+    assert {acceptance.judge(one, found).verdict for one in acceptance.objectives()} == {INCONCLUSIVE}
+
+
+@pytest.mark.verifies("SRS-PRF-001")
 @settings(max_examples=15)
 @given(st.integers(0, 115), st.integers(0, 23))
 def test_too_few_cases_are_inconclusive_however_good(lesions: int, normals: int) -> None:

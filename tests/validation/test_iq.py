@@ -32,13 +32,6 @@ from tests import desks
 pytestmark = pytest.mark.verifies("SRS-QUA-004")
 
 
-@pytest.fixture(scope="module")
-def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("homes") / "home"
-    homes.create(folder)
-    return folder
-
-
 @pytest.fixture
 def settings(made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Of a home of this test."""

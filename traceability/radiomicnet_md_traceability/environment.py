@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from radiomicnet_md_traceability.soup import LOCK
+from radiomicnet_md_traceability.soup import locks
 
 FORMAT = 2
 MANDATORY = ("tester", "commit", "system", "release", "machine", "processor", "python", "threads", "code_sha256")
@@ -46,7 +46,7 @@ def describe(root: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": _packages(),
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
-        "lock_sha256": digest([root / LOCK]),
+        "lock_sha256": digest(locks(root)),
         "model_sha256": model_digest(root),
         "code_sha256": code_digest(root),
     }

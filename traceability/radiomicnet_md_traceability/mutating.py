@@ -58,7 +58,7 @@ def judge(graph: Graph, wanted: Sequence[Mutant]) -> Iterator[Fate]:
     """
     controls = {mutant.control for mutant in wanted}
     files = sorted({test.nodeid.partition("::")[0] for test in graph.tests if controls & set(test.controls)})
-    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         listed = [[mutant.name, dict(mutant.how)] for mutant in wanted]
         (folder / "asked.json").write_text(json.dumps(listed), encoding="utf-8")

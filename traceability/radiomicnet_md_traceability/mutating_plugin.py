@@ -5,6 +5,8 @@ Rules of this module, a plugin of pytest that ``trace mutate`` loads (:mod:`muta
 
 - All attacking tests are collected once, in one warm process that runs none of them. A child breaks one control, runs
   the tests whose mark names it with ``rc=`` and says what became of them.
+- What tests share for a whole session is made once, in that process, before anything is broken: a home's keys alone
+  take longer than most tests. What has to be ended again (a server) is each child's own.
 - A child kills its mutant by a test that failed in its own body: on an assertion, on an exception that did not come, or
   on a typed error of the project that should not have. Whatever else goes wrong is an error.
 - Tests that are not green while nothing is broken judge nothing: every mutant of their control is then an error.
@@ -13,7 +15,9 @@ Rules of this module, a plugin of pytest that ``trace mutate`` loads (:mod:`muta
 
 from __future__ import annotations
 
+import gc
 import importlib
+import inspect
 import json
 import os
 import signal
@@ -86,6 +90,7 @@ class Campaign:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Fork; in a child, set what is to be run and let pytest run it."""
+        _share(session)
         controls = dict.fromkeys(mutant.control for mutant in self._mutants)
         healthy = [Mutant(control, {}) for control in controls]
         for jobs in (healthy, self._mutants):
@@ -206,6 +211,21 @@ class _Child:
             (self._folder / f"{self._mutant.name}.seen").write_text(json.dumps(seen), encoding="utf-8")
         (self._folder / f"{self._mutant.name}.json").write_text(json.dumps(line), encoding="utf-8")
         os._exit(0)
+
+
+def _share(session: pytest.Session) -> None:
+    """Make the session's fixtures that need no end; one that fails does so again, from the cache, in its tests."""
+    # pytest has no public way to make a fixture before the first test that asks for it.
+    session._setupstate.setup(session)  # type: ignore[arg-type]  # noqa: SLF001
+    for item in session.items:
+        known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # noqa: SLF001
+        for name, (*_, made) in known.items():
+            if made.scope != "session" or inspect.isgeneratorfunction(made.func):
+                continue
+            with suppress(Exception, pytest.skip.Exception, pytest.fail.Exception):
+                item._request.getfixturevalue(name)  # type: ignore[attr-defined]  # noqa: SLF001
+    gc.collect()
+    gc.freeze()  # or the first collection of each child copies the pages of all that is here
 
 
 def attacked(item: pytest.Item) -> set[str]:

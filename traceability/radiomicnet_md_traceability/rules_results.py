@@ -38,7 +38,7 @@ def stale(graph: Graph) -> Iterator[Place]:
     head = graph.results.head
     now = {
         "code_sha256": (environment.code_digest(graph.root), "the source of the product"),
-        "lock_sha256": (environment.digest([graph.root / soup.LOCK]), "the lock file"),
+        "lock_sha256": (environment.digest(soup.locks(graph.root)), "the lock file"),
         "model_sha256": (environment.model_digest(graph.root), "the release"),
     }
     for field, (digest, what) in now.items():

@@ -48,7 +48,7 @@ def outdated(graph: Graph) -> Iterator[Place]:
     seen = json.loads(file.read_text(encoding="utf-8"))
     if today - date.fromisoformat(seen["retrieved"]) > _SNAPSHOT:
         yield SNAPSHOT.as_posix(), f"was retrieved on {seen['retrieved']}"
-    if seen["lock_sha256"] != environment.digest([graph.root / soup.LOCK]):
+    if seen["lock_sha256"] != environment.digest(soup.locks(graph.root)):
         yield SNAPSHOT.as_posix(), "is about other packages than the lock file"
     for finding in seen["findings"]:
         if not finding.get("analysis"):

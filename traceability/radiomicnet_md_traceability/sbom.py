@@ -71,7 +71,7 @@ def _written(graph: Graph, *, vex: bool) -> str:
         bom.components.update([*components.values(), *_models(graph.root)])
     bom.register_dependency(bom.metadata.component, bom.components)
     text = JsonV1Dot6(bom).output_as_string()
-    seed = environment.digest([graph.root / soup.LOCK]) + ("vex" if vex else "sbom")
+    seed = environment.digest(soup.locks(graph.root)) + ("vex" if vex else "sbom")
     return _settled(graph.root, json.loads(text), seed)
 
 

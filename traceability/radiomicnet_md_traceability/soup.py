@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What software of others is in the device, in which version, and what is known to be wrong with it.
 
-``SOUP.md`` is written from the items in ``traceability/soup/`` and from the lock file, never by hand. Versions
+``SOUP.md`` is written from the items in ``traceability/soup/`` and from the lock files, never by hand. Versions
 are compared without their local part: ``2.13.0+cpu`` is a build of ``2.13.0``.
 """
 
@@ -18,10 +18,9 @@ from typing import Any
 from radiomicnet_md_traceability.load import Item
 
 DOCUMENT = "SOUP.md"
-LOCK = Path("requirements") / "lock-py311.txt"
 _OURS = "radiomicnet-md"
 _PREAMBLE = """\
-Written from `traceability/soup/*.yaml` and the lock file by `python -m radiomicnet_md_traceability docs`;
+Written from `traceability/soup/*.yaml` and the lock files by `python -m radiomicnet_md_traceability docs`;
 change the items, not this page. Fields follow IEC 62304, 5.3.3, 5.3.4, 7.1.2, 7.1.3 and 8.1.2. *In the device* is what
 runs where decisions are made; the rest never runs there.
 """
@@ -47,9 +46,14 @@ def declared(root: Path) -> frozenset[str]:
     return frozenset(name for name in found if not name.startswith(_OURS))
 
 
+def locks(root: Path) -> list[Path]:
+    """The lock files: the one that a release binds, and one for what never computes a decision."""
+    return sorted((root / "requirements").glob("lock-*.txt"))
+
+
 def locked(root: Path) -> Mapping[str, str]:
-    """Name to version of every line of the lock file."""
-    lines = (root / LOCK).read_text(encoding="utf-8").splitlines()
+    """Name to version of every line of the lock files."""
+    lines = [line for lock in locks(root) for line in lock.read_text(encoding="utf-8").splitlines()]
     pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
     return {canonical_name(name): version for name, version in pairs}
 
@@ -64,13 +68,13 @@ def installed(name: str) -> str | None:
 
 def document(root: Path, items: tuple[Item, ...]) -> str:
     """The text of ``SOUP.md``."""
-    lock = (root / LOCK).read_bytes()
+    digests = {lock.name: hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks(root)}
     direct = {canonical_name(str(item.values["name"])) for item in items}
     rest = [f"{name} {version}" for name, version in sorted(locked(root).items()) if name not in direct]
     parts = [
         "# Software of unknown provenance (SOUP)\n",
         _PREAMBLE,
-        f"Lock: `{LOCK.as_posix()}`, SHA-256 `{hashlib.sha256(lock).hexdigest()}`.\n",
+        *(f"Lock: `requirements/{name}`, SHA-256 `{digest}`.\n" for name, digest in digests.items()),
         *_tables(items),
         *(_section(item) for item in items),
         "## What these bring along\n",

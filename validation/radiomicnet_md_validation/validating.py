@@ -106,12 +106,13 @@ def measured(
     """
     begun = _begin(settings, passphrase, asked)
     answers: dict[int, Answered] = {}
-    for one in batching.run(begun.plan, settings, passphrase, asked.jobs, stop):
+    dealer = batching.Pool(settings, passphrase, asked.jobs)
+    for one in batching.run(begun.plan, batching.Book(begun.plan), dealer, stop):
         answers[one.row] = one
         tell(one, len(begun.plan.rows))
+    _refuse_unfit(answers.values())
     if stop.is_set():
         raise KeyboardInterrupt
-    _refuse_unfit(answers.values())
     home, evidence = open_home(settings.home), Evidence()
     with home.writing_ledger(passphrase, settings.audit_db) as ledger:
         scored = [
