@@ -24,8 +24,9 @@
 #                 FUZZ_FLAGS=--write also write their parts of that page
 #   make dicom-fuzz   changed DICOM files to the reader of images, as in docs/reference/dicom-robustness.md;
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
-#   make mutation the verifier's checks left out one by one, as in docs/reference/audit-evidence.md; about half an hour;
-#                 MUTATION_FLAGS=--write also writes that page
+#   make mutation guards, metrics, statistics, gates and verifier changed in one place at a time, as in
+#                 docs/reference/mutation.md; about an hour; MUTATION_FLAGS="--group metrics --write" runs one group, and
+#                 writes its part of that page
 #   make mutate-controls   every risk control broken in five ways, as in docs/reference/risk-controls.md; two minutes;
 #                 MUTATE_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
@@ -66,7 +67,6 @@ BUNDLED := 'audit[pkcs11,postgresql,store,timestamp]' '.[dicom,pkcs11,postgresql
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
-MUTATION := $(VENV)/mutation
 JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
@@ -154,14 +154,8 @@ $(PEERS)/.complete: requirements/peers.txt | $(STAMP)
 	@if $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(PEERS) -r $<; then touch $@; \
 	else rm -rf $(PEERS); echo "the peers cannot be installed; their columns will say so" >&2; fi
 
-mutation: setup $(MUTATION)/.complete
-	@$(BIN)/python -m tests.audit.mutation $(MUTATION_FLAGS)
-
-# Beside the environment, as the peers are.
-$(MUTATION)/.complete: requirements/mutation.txt | $(STAMP)
-	@rm -rf $(MUTATION)
-	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MUTATION) -r $<
-	@touch $@
+mutation: setup
+	@$(BIN)/python -m tests.mutation $(MUTATION_FLAGS)
 
 mutate-controls: setup
 	@$(BIN)/python -m radiomicnet_md_traceability trace mutate $(MUTATE_FLAGS)

@@ -61,8 +61,6 @@ def p_of_shares(first: tuple[int, int], second: tuple[int, int]) -> float:
 
 def benjamini_hochberg(probabilities: Sequence[float]) -> list[float]:
     """Adjusted p-values (Benjamini and Hochberg 1995): the false discovery rate at which each would be called."""
-    if not probabilities:
-        return []
     return [float(p) for p in stats.false_discovery_control(list(probabilities))]
 
 
@@ -113,10 +111,9 @@ def p_of_reaching(limit: int, share: float, heavy: int, cases: int) -> float:
 
 def decision_limit(share: float, heavy: int, cases: int, alarm: float) -> int:
     """The smallest limit that the CUSUM reaches within so many cases with a probability of at most ``alarm``."""
-    high = heavy
+    low, high = 0, heavy
     while p_of_reaching(high, share, heavy, cases) > alarm:
-        high *= 2
-    low = high // 2
+        low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if p_of_reaching(middle, share, heavy, cases) > alarm else (low, middle)

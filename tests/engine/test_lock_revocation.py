@@ -110,3 +110,15 @@ def test_a_link_or_folder_in_the_place_of_a_list_is_refused(folder: Path, tmp_pa
     place.unlink()
     place.mkdir()
     refused(folder, "E-REVOKED-LIST")
+
+
+@pytest.mark.verifies("SRS-REL-007", rc=("RC-007",))
+def test_no_more_of_a_list_is_read_than_its_bound(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of just that size is read whole; of a longer one enough is read for its signature not to hold."""
+    place, listed = folder.parent / "revoked.json", revocation.extended((), entry("0" * 64), KEY)
+    place.write_bytes(listed)
+    monkeypatch.setattr(revocation, "LARGEST", len(listed) - 1)
+    assert len(revocation.read(place, KEYS)) == 1
+    monkeypatch.setattr(revocation, "LARGEST", len(listed) - 2)
+    with pytest.raises(IntegrityError):
+        revocation.read(place, KEYS)

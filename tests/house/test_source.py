@@ -125,9 +125,7 @@ def test_each_import_is_a_declared_dependency_and_each_dependency_is_imported() 
     assert imported | DECODERS == (device - ours) | {"pytest"}  # the trace's plugin; of the extra `validation`
     assert "pytest" in groups["validation"]
     assert groups["training"] <= _imported("training") <= device | groups["training"]
-    lines = (ROOT / "requirements" / "mutation.txt").read_text(encoding="utf-8").splitlines()
-    mutation = {soup.requirement_name(line) for line in lines if line[:1] != "#"}
-    assert _imported("tests") <= device | groups["training"] | groups["test"] | mutation
+    assert _imported("tests") <= device | groups["training"] | groups["test"]
 
 
 def test_the_auditors_distribution_asks_for_two_libraries_and_its_store_for_sql() -> None:

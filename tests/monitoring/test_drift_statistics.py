@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
@@ -90,6 +90,8 @@ def test_the_rates_are_those_of_benjamini_and_hochberg() -> None:
 def test_limits_of_shares_are_closed_forms() -> None:
     assert statistics.upper_limit(0, 59, 0.95) == pytest.approx(1 - 0.05 ** (1 / 59))
     assert statistics.upper_limit(7, 7, 0.95) == 1
+    for count in (1, 4, 6):  # so large a share shows no more than these with the probability that is left
+        assert stats.binom.cdf(count, 7, statistics.upper_limit(count, 7, 0.95)) == pytest.approx(0.05)
     assert statistics.p_of_shares((3, 1), (1, 3)) == pytest.approx(34 / 70)  # the lady tasting tea, two-sided
 
 
@@ -119,13 +121,22 @@ def test_the_chain_is_the_enumeration_of_all_histories(limit: int, heavy: int, s
     assert statistics.p_of_reaching(limit, share, heavy, cases) == pytest.approx(reached, abs=1e-12)
 
 
-@given(SHARES, st.floats(0.002, 0.05))
+@given(SHARES, st.integers(1, 60), st.floats(0.002, 0.05))
+@example(0.01, 2, 0.05)
 @settings(max_examples=15)
-def test_the_decision_limit_is_the_smallest_that_keeps_the_declared_alarms(share: float, alarm: float) -> None:
+def test_the_decision_limit_is_the_smallest_that_keeps_the_declared_alarms(
+    share: float, cases: int, alarm: float
+) -> None:
     heavy = statistics.weight(share, 3.0)
-    limit = statistics.decision_limit(share, heavy, 60, alarm)
-    assert statistics.p_of_reaching(limit, share, heavy, 60) <= alarm
-    assert statistics.p_of_reaching(limit - 1, share, heavy, 60) > alarm
+    limit = statistics.decision_limit(share, heavy, cases, alarm)
+    assert statistics.p_of_reaching(limit, share, heavy, cases) <= alarm
+    assert limit == 1 or statistics.p_of_reaching(limit - 1, share, heavy, cases) > alarm
+
+
+@pytest.mark.parametrize("limit", [3, 5, 6, 8, 12])
+def test_alarms_that_are_just_as_many_as_declared_are_kept(limit: int) -> None:
+    alarm = statistics.p_of_reaching(limit, 0.1, 3, 20)
+    assert statistics.decision_limit(0.1, 3, 20, alarm) == limit
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.3])
@@ -136,3 +147,7 @@ def test_a_refusal_weighs_less_than_the_admissions_that_come_with_it_unchanged_a
     raised = 3 * share / (1 + 2 * share)
     assert share * heavy < 1
     assert raised * heavy > 1
+
+
+def test_a_refusal_weighs_no_less_than_two_admissions_or_it_would_be_no_step_up() -> None:
+    assert statistics.weight(0.6, 3.0) == 2

@@ -191,6 +191,38 @@ def test_the_trace_computes_the_same_verdict_from_n_and_bound(lesions: int, miss
         assert trace.judge(items()[one.id], seen) == judged.verdict
 
 
+@pytest.mark.verifies("SRS-PRF-001", rc=("RC-044",))
+def test_the_bound_is_the_estimators_of_the_object_by_group() -> None:
+    found = made.answers(made.good, made.truths(120, 24))
+    dice, missed, false = (acceptance.judge(one, found) for one in acceptance.objectives())
+    groups = [one.group for one in found[:120]]
+    expected = bca([one.scores.dice for one in found[:120]], groups, level=0.9, resamples=10_000, seed=20_260_101)
+    assert isinstance(expected, Interval)
+    assert (dice.point, dice.bound, dice.groups) == (expected.point, expected.low, len(set(groups)))
+    for one, n in ((missed, 120), (false, 24)):
+        exact = clopper_pearson(0, n, 0.9)
+        assert isinstance(exact, Interval)
+        assert (one.point, one.bound, one.n) == (0.0, exact.high, n)
+    assert acceptance.overall([dice, missed, false]) == PASS
+
+
+@pytest.mark.verifies("SRS-PRF-001")
+def test_where_there_is_no_bound_the_reason_is_told() -> None:
+    alike = made.answers(lambda number, given: given[number], made.truths())
+    dice = acceptance.judge(acceptance.objectives()[0], alike)
+    assert (dice.verdict, dice.bound) == (INCONCLUSIVE, None)
+    assert (
+        acceptance.overall([dice])
+        == acceptance.overall([dataclasses.replace(dice, verdict=PASS), dice])
+        == INCONCLUSIVE
+    )
+    assert dice.why.startswith("every sample of these groups gives the same value")
+    nothing = dataclasses.replace(acceptance.objectives()[0], n_required=0)
+    none = acceptance.judge(nothing, [])
+    assert (none.verdict, none.point, none.n) == (INCONCLUSIVE, None, 0)
+    assert none.why.startswith("no case")
+
+
 @cache
 def items() -> dict[str, load.Item]:
     rows = yaml.safe_load(FILE.read_text(encoding="utf-8"))

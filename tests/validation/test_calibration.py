@@ -102,6 +102,20 @@ def test_equal_mass_bins_hold_equal_shares() -> None:
     np.testing.assert_allclose(frequency, y.reshape(15, 10).mean(axis=1))
     unequal = pooled(np.repeat([0.2, 0.5, 0.8], [4, 3, 3]), np.zeros(10, dtype=bool), 2)
     assert [row.count for row in unequal.equal_mass()] == [4, 6], "a fine bin goes where its middle lies"
+    middle = pooled(np.repeat([0.2, 0.5, 0.8], [2, 5, 3]), np.zeros(10, dtype=bool), 2)
+    assert [row.count for row in middle.equal_mass()] == [7, 3], "four and a half of ten lie below it"
+
+
+@pytest.mark.parametrize("last", [0.0, 1.0])
+def test_a_probability_beyond_the_fine_bins_has_one_of_its_own(last: float) -> None:
+    """0 and 1 lie beyond a logit of −16 and 16, where the fine bins of 1/32 end; the table goes from 0 to 1."""
+    near = expit(np.array([-15.99, 15.99]))[round(last)]
+    rows = pooled(np.repeat([near, last], 5), np.zeros(10, dtype=bool), 2).equal_mass()
+    assert sorted((row.count, row.probability) for row in rows) == [(5, pytest.approx(p)) for p in sorted([near, last])]
+    middle, end = (expit(-16), expit(-16 + 1 / 32)) if last == 0 else (expit(16), 1.0)
+    assert rows[0].low == 0.0
+    assert rows[0].high == rows[1].low == pytest.approx(middle, rel=1e-9)
+    assert rows[1].high == pytest.approx(end, rel=1e-9)
 
 
 def test_a_probability_that_most_pixels_share_is_not_split() -> None:
@@ -181,7 +195,7 @@ def test_an_error_at_the_border_shows_in_the_band_alone() -> None:
 # ------------------------------------------------------------------------------------------ temperature
 
 
-@pytest.mark.parametrize(("a", "right"), [(4.0, 0.8), (0.5, 0.9), (2.0, 0.6)])
+@pytest.mark.parametrize(("a", "right"), [(4.0, 0.8), (0.5, 0.9), (2.0, 0.6), (0.083, 0.8)])
 def test_temperature_closed_form(a: float, right: float) -> None:
     """All logits ±a, a share f of them right: σ(a / T) = f."""
     z, hits = np.where(np.arange(100) % 2, a, -a), np.arange(100) < round(100 * right)
@@ -218,3 +232,7 @@ def test_a_temperature_without_a_minimum_is_a_limit_and_says_so() -> None:
     assert (never_wrong.value, never_wrong.at_limit) == (LIMITS[0], True)
     assert (always_wrong.value, always_wrong.at_limit) == (LIMITS[1], True)
     assert always_wrong.after < always_wrong.before
+    beyond = temperature([(np.where(np.arange(10) % 2, 8.6, -8.6), np.arange(10) % 2 == (np.arange(10) < 6))])
+    assert (beyond.value, beyond.at_limit) == (LIMITS[1], True), "six of ten right: 8.6 / 0.405 = 21.2"
+    nothing_said = temperature([(np.zeros(4), z > 0)])
+    assert (nothing_said.value, nothing_said.at_limit) == (LIMITS[0], True), "the loss is the same at every temperature"

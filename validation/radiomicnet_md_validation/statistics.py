@@ -142,7 +142,7 @@ def auc(  # noqa: PLR0913 - as bca
         down = np.add.reduceat((weights * (1 - positive))[:, order], starts, axis=1)
         pairs = up.sum(axis=1) * down.sum(axis=1)
         won = (up * (np.cumsum(down, axis=1) - down / 2)).sum(axis=1)
-        return np.asarray(np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0))
+        return np.asarray(won / np.where(pairs > 0, pairs, np.nan))
 
     return bca(truth, groups, area, level=level, resamples=resamples, seed=seed)
 
