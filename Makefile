@@ -24,6 +24,8 @@
 #                 FUZZ_FLAGS=--write also write their parts of that page
 #   make dicom-fuzz   changed DICOM files to the reader of images, as in docs/reference/dicom-robustness.md;
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
+#   make kills    what decides a batch on a cluster killed at random moments, as in docs/reference/scale.md; about half an hour;
+#                 KILLS_FLAGS=--write also writes that page
 #   make mutation guards, metrics, statistics, gates and verifier changed in one place at a time, as in
 #                 docs/reference/mutation.md; about an hour; MUTATION_FLAGS="--group metrics --write" runs one group, and
 #                 writes its part of that page
@@ -52,6 +54,7 @@ QUANTITIES_FLAGS ?=
 TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
 DICOM_FUZZ_FLAGS ?=
+KILLS_FLAGS ?=
 FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
 MUTATE_FLAGS ?=
@@ -71,7 +74,7 @@ JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
+.PHONY: kills mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
 
 setup: $(STAMP)
 
@@ -144,6 +147,9 @@ tamper: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.audit.fuzz $(FUZZ_FLAGS)
+
+kills: setup
+	@$(BIN)/python -m tests.batching.killing $(KILLS_FLAGS)
 
 dicom-fuzz: setup
 	@$(BIN)/python -m tests.io.mutations $(DICOM_FUZZ_FLAGS)
