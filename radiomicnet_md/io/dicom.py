@@ -125,6 +125,12 @@ def bounded(data: bytes) -> bytes:
     return data
 
 
+def is_plain(head: bytes) -> bool:
+    """Whether the first bytes of a file tell that its data set is not deflated: parsing them needs no bound."""
+    start, syntax = _file_meta(head)
+    return start < len(head) and syntax != uid.DeflatedExplicitVRLittleEndian
+
+
 def body_sha256(data: bytes, start: int | None = None) -> str:
     """Digest of the file's bytes behind group 0002."""
     return hashlib.sha256(memoryview(data)[_file_meta(data)[0] if start is None else start :]).hexdigest()

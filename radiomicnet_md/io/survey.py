@@ -3,7 +3,8 @@
 
 Rules of this module:
 
-- Only the header is looked at. A header that cannot be read says nothing here; its file is refused when it is read.
+- Only the header is looked at, and of a file only its header is read. One that cannot be read says nothing here; its
+  file is refused when it is read.
 - What identifies a person is compared and goes no further.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydicom import uid
 
@@ -51,21 +52,29 @@ class Said:
 def look(item: Input) -> Said | None:
     """The header of an input, or None where it has none that can be read."""
     try:
-        if item.member is None and not _starts_as_dicom(item.path):
-            return None
+        if item.member is None:
+            return _looked(item.path)
         data = item.load()
-        if sniff(data) != "dicom":
-            return None
-        with quiet():
-            return _said(data)
+        return _parsed(data) if sniff(data) == "dicom" else None
     except Exception:  # noqa: BLE001 - pydicom answers broken bytes with almost any exception; reading will say why
         return None
 
 
-def _starts_as_dicom(path: Path) -> bool:
-    """Whether it is worth while to read all of a file."""
-    with path.open("rb") as file:
-        return sniff(file.read(_HEAD_BYTES)) == "dicom"
+def _looked(path: Path) -> Said | None:
+    """What the file says, read up to its pixel data; a data set that is deflated has to be read whole."""
+    with path.open("rb") as file, quiet():
+        head = file.read(_HEAD_BYTES)
+        if sniff(head) != "dicom":
+            return None
+        if not dicom.is_plain(head):
+            return _parsed(load(path))
+        file.seek(0)
+        return _said(file)
+
+
+def _parsed(data: bytes) -> Said:
+    with quiet():
+        return _said(BytesIO(dicom.bounded(data)))
 
 
 def content(item: Input) -> str | None:
@@ -122,8 +131,8 @@ def image_files(data: bytes) -> list[tuple[str, ...]]:
     return named
 
 
-def _said(data: bytes) -> Said:
-    dataset = parsed(BytesIO(dicom.bounded(data)), force=True, stop_before_pixels=True, specific_tags=list(_TAGS))
+def _said(file: BinaryIO) -> Said:
+    dataset = parsed(file, force=True, stop_before_pixels=True, specific_tags=list(_TAGS))
     sop_class, count = _text(dataset, "SOPClassUID"), int(dataset.get("NumberOfFrames") or 1)
     loop = sop_class == uid.UltrasoundMultiFrameImageStorage and 1 < count <= MAX_FRAMES
     patient = _text(dataset, "PatientID")

@@ -16,7 +16,7 @@ from pydicom.data import get_testdata_file
 
 from radiomicnet_md import io
 from radiomicnet_md.errors import ExitCode, InputError
-from radiomicnet_md.io import new_images, source
+from radiomicnet_md.io import new_images, source, survey
 from tests.io import samples
 
 
@@ -183,3 +183,24 @@ def test_the_discs_of_the_data_folder(data: Path, tmp_path: Path) -> None:
     alone = io.expand(tmp_path / "disc")
     assert len(alone) == 50
     assert all(item.problem is None for item in alone)
+
+
+@pytest.mark.verifies("SRS-INP-011", "SRS-INP-006")
+def test_a_folder_is_surveyed_by_its_headers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        samples.put(
+            tmp_path,
+            samples.ultrasound(lambda one, n=number: setattr(one, "SOPInstanceUID", f"1.2.{n}")),
+            f"{number}.dcm",
+        )
+    deflated = get_testdata_file("image_dfl.dcm")
+    assert deflated is not None
+    loaded: list[Path] = []
+    load = source.load
+    monkeypatch.setattr(survey, "load", lambda path, *more: loaded.append(path) or load(path, *more))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(io.Input, "load", lambda item: pytest.fail(f"{item.path} is read whole"))
+    assert [item.problem for item in io.expand(tmp_path)] == [None] * 3
+    assert loaded == []
+    shutil.copy(deflated, tmp_path / "deflated.dcm")
+    io.expand(tmp_path / "deflated.dcm")
+    assert loaded == [tmp_path / "deflated.dcm"]  # whole, for what it inflates to has to be bounded first
