@@ -33,6 +33,7 @@
 #                 MUTATE_FLAGS=--write also writes that page
 #   make judges   LOBSTER, which judges the trace beside ours, so that its tests run; `make test` skips them without
 #   make node     the DICOM node killed at 50 random points (in every test run: 6); some minutes
+#   make bench-batch       a batch by one process and more, by Dask, and by its length, as in docs/reference/scale.md;
 #   make bench-node        what the network costs a node, beside the engine's own batch; and
 #   make bench-decoding    what reading costs beside deciding; both as in docs/reference/benchmarks-dicom.md,
 #                 BENCH_FLAGS=--write also writes their part of that page
@@ -74,7 +75,7 @@ JUDGES := $(VENV)/judges
 INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: kills mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
+.PHONY: bench-batch kills mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
 
 setup: $(STAMP)
 
@@ -135,6 +136,9 @@ bench-gpu: setup
 
 bench-node: setup
 	@$(BIN)/python -P benchmarks/dicom_node.py $(BENCH_FLAGS)
+
+bench-batch: setup
+	@$(BIN)/python -P benchmarks/batch_scale.py $(BENCH_FLAGS)
 
 bench-decoding: setup
 	@$(BIN)/python -P benchmarks/dicom_decoding.py $(BENCH_FLAGS)

@@ -67,10 +67,12 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def cluster(folder: Path, home: Path, jobs: int = 2) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def cluster(
+    folder: Path, home: Path, jobs: int = 2, program: tuple[str, ...] = STUB
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A scheduler with one worker of ours that has ``jobs`` processes: its address, and the worker."""
     leading, address = scheduler(folder)
-    working = worker(home, address, "--jobs", str(jobs))
+    working = worker(home, address, "--jobs", str(jobs), program=program)
     try:
         assert working.stdout is not None
         said = working.stdout.readline()
