@@ -18,6 +18,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent import futures
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,7 @@ from radiomicnet_md.config import Tls
 from radiomicnet_md.errors import BusyError, ConfigurationError, UsageError
 
 _CONNECT, _APPEAR, _ALL_GONE = 10.0, 30.0, 300.0  # seconds for the scheduler, the first worker, and another worker
+GONE = (OSError, TimeoutError, asyncio.CancelledError, futures.CancelledError)  # how Dask says that nobody is there
 _GLANCE = 2.0  # seconds between two looks at who is there
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _GO_ON = "Look at the scheduler and its workers, then go on with --resume."
@@ -143,7 +145,10 @@ class Cluster:
     def about(self) -> list[dict[str, Any]]:
         """What each worker that serves says of itself."""
         serving = [name for name, worker in self._workers().items() if self._resource in worker["resources"]]
-        return list(self._client.run(deciding.about, workers=serving).values())
+        try:
+            return list(self._client.run(deciding.about, workers=serving).values())
+        except GONE as error:
+            raise lost() from error
 
     def deal(self, plan: Plan, rows: Sequence[Row], stop: threading.Event) -> Iterator[Told]:
         """The answers, as they come.
@@ -182,27 +187,27 @@ class Cluster:
         ask: Callable[[Plan, Row], Told] = deciding.decide,
     ) -> Iterator[Told]:
         """Answers of many workers; ``suspects`` gets the rows that were at hand too often when workers died."""
-        waiting, futures = list(reversed(rows)), dict[Any, Row]()  # Dask's futures have no types
-        while (waiting and not stop.is_set()) or futures:
-            while waiting and len(futures) < 2 * max(self.places(), 1) and not stop.is_set():
+        waiting, asked = list(reversed(rows)), dict[Any, Row]()  # Dask's futures have no types
+        while (waiting and not stop.is_set()) or asked:
+            while waiting and len(asked) < 2 * max(self.places(), 1) and not stop.is_set():
                 row = waiting.pop()
-                futures[self._client.submit(ask, plan, row, pure=False, resources={self._resource: 1})] = row
-            for future in self._ended(futures):
-                row = futures.pop(future)
+                asked[self._client.submit(ask, plan, row, pure=False, resources={self._resource: 1})] = row
+            for future in self._ended(asked):
+                row = asked.pop(future)
                 try:
                     yield future.result()
                 except KilledWorker:
                     suspects.append(row)
-                except (asyncio.CancelledError, TimeoutError, OSError) as error:
+                except GONE as error:
                     raise lost() from error
 
-    def _ended(self, futures: Mapping[Any, Row]) -> Sequence[Any]:
+    def _ended(self, asked: Mapping[Any, Row]) -> Sequence[Any]:
         """Those of the rows that have their answers, as soon as there is one."""
         until = time.monotonic() + _ALL_GONE
         while True:
-            with suppress(TimeoutError, asyncio.CancelledError):
-                wait(list(futures), timeout=_GLANCE, return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
-            ended = [future for future in futures if future.done()]
+            with suppress(*GONE):
+                wait(list(asked), timeout=_GLANCE, return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
+            ended = [future for future in asked if future.done()]
             if ended:
                 return ended
             if self._client.status not in ("running", "connecting"):
@@ -214,8 +219,8 @@ class Cluster:
 
     def _workers(self) -> dict[str, Any]:
         try:
-            return dict(self._client.scheduler_info(n_workers=-1)["workers"])
-        except (OSError, TimeoutError, asyncio.CancelledError) as error:
+            return dict(self._client.scheduler_info(n_workers=-1).get("workers", {}))
+        except GONE as error:
             raise lost() from error
 
 

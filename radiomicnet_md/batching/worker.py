@@ -24,7 +24,7 @@ from distributed import Nanny, Worker
 from distributed.core import Status
 
 from radiomicnet_md.batching import deciding
-from radiomicnet_md.batching.cluster import absent, is_local, lost, security
+from radiomicnet_md.batching.cluster import GONE, absent, is_local, lost, security
 from radiomicnet_md.config import Settings
 from radiomicnet_md.errors import ConfigurationError, Problem
 from radiomicnet_md_audit.store import on_server
@@ -85,6 +85,8 @@ async def _work(
         except RuntimeError as error:  # Dask's word for whatever went wrong in the process that it began
             if isinstance(error.__cause__, Problem):
                 raise error.__cause__ from None
+            if isinstance(error.__cause__, GONE):
+                raise lost() from error
             raise
         ready()
         while not stop.is_set():

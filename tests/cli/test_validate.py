@@ -20,7 +20,7 @@ import pytest
 
 from radiomicnet_md import config, io, opening, phantom, shelf
 from radiomicnet_md import home as homes
-from radiomicnet_md.batching import running
+from radiomicnet_md.batching import deciding, pool
 from radiomicnet_md.engine.release import Release
 from radiomicnet_md.errors import IntegrityError
 from radiomicnet_md.io.masks import png
@@ -49,7 +49,7 @@ ROWS = [
 def forks(engine: desks.FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes of a batch are forks of this one, with the engine of the tests."""
     forking = multiprocessing.get_context("fork")
-    monkeypatch.setattr(running.multiprocessing, "get_context", lambda _: forking)
+    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda _: forking)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_a_device_that_finds_nothing_has_the_worst_scores_in_the_report(
 def test_a_device_that_becomes_unfit_while_it_is_measured_is_told_and_not_scored(
     engine: desks.FakeEngine, command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "CASES_BETWEEN_TESTS", 2)
+    monkeypatch.setattr(deciding, "CASES_BETWEEN_TESTS", 2)
     engine.fails_test_after = 0
     asked = ("validate", folder, "--split", "test", "--out", tmp_path / "out", "--jobs", "1")
     for _ in range(2):  # nor when it is asked again

@@ -74,5 +74,5 @@ def test_the_digest_follows_the_settings(user: Path, tmp_path: Path) -> None:
 @pytest.mark.verifies("SRS-REL-005")
 def test_no_setting_is_about_a_decision() -> None:
     assert set(config.Settings.model_fields) == {
-        *("home", "audit_db", "release", "release_keys", "operator", "destinations")
+        *("home", "audit_db", "release", "release_keys", "operator", "cluster", "destinations")
     }
