@@ -120,7 +120,7 @@ def mutated(tree: Tree, fate: str = mutants.KILLED) -> None:
 
 
 def vulnerabilities(tree: Tree, **more: object) -> None:
-    lock = environment.digest([tree.root / soup.LOCK])
+    lock = environment.digest(soup.locks(tree.root))
     seen = {"retrieved": "2026-11-20", "lock_sha256": lock, "findings": [], **more}
     write_json(tree, "traceability/soup/vulnerabilities.json", seen)
 

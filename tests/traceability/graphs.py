@@ -15,6 +15,7 @@ from radiomicnet_md_traceability.load import Fault, Item, Items
 from radiomicnet_md_traceability.results import Outcome, Results
 from radiomicnet_md_traceability.reviews import Reviews
 
+LOCK = Path("requirements") / "lock-py311.txt"
 STARTED = "2026-11-23T08:00:00Z"
 NOWHERE = Path("nowhere")
 

@@ -16,7 +16,7 @@ from radiomicnet_md_traceability import rules_results as results
 from radiomicnet_md_traceability import rules_soup as packages
 from radiomicnet_md_traceability.load import Item
 from radiomicnet_md_traceability.results import Results
-from tests.traceability.graphs import STARTED, bound, item, made, outcome, places
+from tests.traceability.graphs import LOCK, STARTED, bound, item, made, outcome, places
 
 pytestmark = pytest.mark.verifies("SRS-TRC-001", "SRS-TRC-006")
 
@@ -79,7 +79,7 @@ def head(root: Path, **more: object) -> dict[str, object]:
     """What results of this checkout say of it."""
     return {
         "code_sha256": environment.code_digest(root),
-        "lock_sha256": environment.digest([root / soup.LOCK]),
+        "lock_sha256": environment.digest(soup.locks(root)),
         "model_sha256": environment.model_digest(root),
         **more,
     }
@@ -88,7 +88,7 @@ def head(root: Path, **more: object) -> dict[str, object]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "requirements").mkdir()
-    (tmp_path / soup.LOCK).write_text("# locked\nPyYAML==6.0\nother_one==1.0\n")
+    (tmp_path / LOCK).write_text("# locked\nPyYAML==6.0\nother_one==1.0\n")
     (tmp_path / "audit").mkdir()
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["PyYAML>=6", "radiomicnet-md-audit==1"]\n')
     (tmp_path / "audit" / "pyproject.toml").write_text("[project]\noptional-dependencies = {store = ['other.One']}\n")

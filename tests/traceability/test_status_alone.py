@@ -16,7 +16,7 @@ from radiomicnet_md_traceability.graph import Graph
 from radiomicnet_md_traceability.load import Fault, Item
 from radiomicnet_md_traceability.results import Outcome, Results
 from radiomicnet_md_traceability.reviews import Reviews
-from tests.traceability.graphs import STARTED, bound, item, made, outcome, places
+from tests.traceability.graphs import LOCK, STARTED, bound, item, made, outcome, places
 
 pytestmark = pytest.mark.verifies("SRS-TRC-003", "SRS-TRC-006")
 
@@ -178,7 +178,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two dependencies, locked; what is installed is what the lock file says."""
     for name in ("requirements", "audit", "traceability/soup"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / soup.LOCK).write_text("# locked\nPyYAML==6.0\nother_one==1.0\n")
+    (tmp_path / LOCK).write_text("# locked\nPyYAML==6.0\nother_one==1.0\n")
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["PyYAML>=6", "other.one"]\n')
     (tmp_path / "audit" / "pyproject.toml").write_text("[project]\n")
     monkeypatch.setattr(soup, "installed", {"PyYAML": "6.0", "other-one": "1.0"}.get)
@@ -211,7 +211,7 @@ def test_items_dependencies_lock_and_environment_agree(checkout: Path, items: li
 
 
 def test_what_is_installed_in_another_version_is_told_for_every_scope(checkout: Path) -> None:
-    (checkout / soup.LOCK).write_text("PyYAML==5.0\nother_one==1.0\n")
+    (checkout / LOCK).write_text("PyYAML==5.0\nother_one==1.0\n")
     for scope in ("device", "training"):
         graph = made([package(version="5.0", scope=scope), OTHER], root=checkout)
         assert places(packages.unequal(graph)) == ["SOUP-1"]
@@ -245,7 +245,7 @@ def test_data_on_vulnerabilities_are_young_of_this_lock_and_analysed(
     assert list(packages.outdated(made(outcomes={}, root=checkout))) == []
     seen = {
         "retrieved": STARTED[:10],
-        "lock_sha256": environment.digest([checkout / soup.LOCK]),
+        "lock_sha256": environment.digest(soup.locks(checkout)),
         "findings": [],
         **more,
     }
