@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,19 @@ def test_every_locked_distribution_stands_in_it(seen: graph.Graph, root: Path) -
         properties = {entry["name"]: entry["value"] for entry in one["properties"]}
         assert one["supplier"]["name"] == item.values["manufacturer"]
         assert properties["radiomicnet-md:support-checked"] == item.values["support"]["checked"]
+
+
+def test_it_is_the_same_beside_the_backport_of_importlib_metadata(seen: graph.Graph, root: Path) -> None:
+    """Dask imports the backport, which answers for the standard library from then on, in its own way."""
+    program = (
+        "import importlib_metadata, sys\nfrom pathlib import Path\n"
+        "from radiomicnet_md_traceability import graph, sbom\n"
+        "sys.stdout.write(sbom.render(graph.build(Path(sys.argv[1]), structure=True)))\n"
+    )
+    beside = subprocess.run(
+        [sys.executable, "-c", program, str(root)], check=True, capture_output=True, encoding="utf-8"
+    )
+    assert beside.stdout == sbom.render(seen)
 
 
 def test_the_weights_stand_in_it_with_their_card(seen: graph.Graph, root: Path) -> None:

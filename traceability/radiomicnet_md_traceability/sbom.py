@@ -147,7 +147,7 @@ def _licence(name: str) -> str:
         known = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return ""
-    text = str(known["License-Expression"] or known["License"] or "")
+    text = next((str(known[field]) for field in ("License-Expression", "License") if field in known), "")
     return text.splitlines()[0][:80] if text else ""
 
 
