@@ -38,13 +38,16 @@ def write_measurements(
     """
 
     def build(hd: Any, parents: Parents) -> Any:  # noqa: ANN401 - highdicom is untyped
+        root = _report(hd, parents, findings)[0]
+        tree, root.ContentSequence = root.ContentSequence, []  # else it is copied and searched, which takes most time
         made = hd.sr.Comprehensive3DSR(
             evidence=[parents.source, *([_segmentation(parents)] if findings.lesions else [])],
-            content=_report(hd, parents, findings)[0],
+            content=root,
             is_complete=True,
             coding_schemes=[coding_scheme(hd)],
             **parents.common("measurements"),
         )
+        made.ContentSequence = tree
         made.copy_patient_and_study_information(parents.source)
         return made
 

@@ -17,7 +17,7 @@ from html import escape
 import numpy as np
 
 from radiomicnet_md.monitoring.watching import ALARM, GROUP, LARGE, NOT_JUDGED, RATE, Chart, Report, Row
-from radiomicnet_md.review import canvas
+from radiomicnet_md.review import canvas, palette
 from radiomicnet_md.review.style import CSS
 
 _SHOWN = 24  # rows in the picture
@@ -95,11 +95,11 @@ def _values(report: Report) -> bytes:
     moved = _moved(report)[::-1]
     figure = canvas.new_figure(1000, 90 + 22 * len(moved))
     axes = figure.add_subplot()
-    colours = [canvas.POSITIVE if verdict == ALARM else canvas.MUTED for _, _, verdict in moved]
+    colours = [palette.POSITIVE if verdict == ALARM else palette.MUTED for _, _, verdict in moved]
     axes.barh(range(len(moved)), [psi for _, psi, _ in moved], color=colours)
     names = [f"{name}{' (alarm)' if verdict == ALARM else ''}" for name, _, verdict in moved]
     axes.set_yticks(range(len(moved)), names)
-    axes.axvline(LARGE, color=canvas.INK, linestyle="--", linewidth=1)
+    axes.axvline(LARGE, color=palette.INK, linestyle="--", linewidth=1)
     axes.set_xlabel(f"PSI; an alarm needs {LARGE:g} and a false discovery rate of at most {RATE:g}")
     figure.tight_layout()
     return canvas.png(figure)
@@ -109,17 +109,17 @@ def _refusals(chart: Chart) -> bytes:
     figure = canvas.new_figure(1000, 340)
     groups, sums = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
     places = np.arange(1, len(chart.groups) + 1) * GROUP
-    groups.plot(places, chart.groups, color=canvas.NEGATIVE, marker="o", label=f"refusals in {GROUP} files")
-    groups.axhline(GROUP * chart.share, color=canvas.MUTED, linewidth=1, label="no change")
-    groups.axhline(chart.most, color=canvas.POSITIVE, linestyle="--", label="most without alarm")
+    groups.plot(places, chart.groups, color=palette.NEGATIVE, marker="o", label=f"refusals in {GROUP} files")
+    groups.axhline(GROUP * chart.share, color=palette.MUTED, linewidth=1, label="no change")
+    groups.axhline(chart.most, color=palette.POSITIVE, linestyle="--", label="most without alarm")
     groups.set_ylim(-0.5, max(*chart.groups, chart.most) + 1.5)
     groups.set_title("Shewhart", loc="left")
-    sums.plot(np.arange(1, len(chart.sums) + 1), chart.sums, color=canvas.NEGATIVE, label="cumulative sum")
-    sums.axhline(chart.limit, color=canvas.POSITIVE, linestyle="--", label="alarm")
+    sums.plot(np.arange(1, len(chart.sums) + 1), chart.sums, color=palette.NEGATIVE, label="cumulative sum")
+    sums.axhline(chart.limit, color=palette.POSITIVE, linestyle="--", label="alarm")
     sums.set_title("CUSUM", loc="left")
     for axes in (groups, sums):
         axes.set_xlabel("file of the window")
         axes.legend(framealpha=1.0, edgecolor="none", fontsize=8, loc="upper left")
-        axes.grid(color=canvas.RULE)
+        axes.grid(color=palette.RULE)
     figure.tight_layout()
     return canvas.png(figure)

@@ -7,28 +7,29 @@ Rules of this module:
 - The maps are the evidence that proposed the regions. Shown are the names with the most evidence inside the
   region in question, then all other names together, the rest, their sum, and where the rest could not matter.
 - All maps share one symmetric scale; a number above each says its mean inside the region.
+- Places are pixels of the one sheet that all panels share; images and maps grow by whole numbers.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiomicnet_md.decision import LOGIT_BITS, SCORE_BITS, Decision, Region, margin
-from radiomicnet_md.review import canvas
-from radiomicnet_md.review.names import label, measured, short, signed
+from radiomicnet_md.review import palette, raster, ticks
+from radiomicnet_md.review.names import MINUS, label, measured, short, signed
+from radiomicnet_md.review.sheet import Sheet
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.gridspec import GridSpec
-    from matplotlib.image import AxesImage
-
-_NAMED_TILES = 8
-_COLUMNS = 6
+WIDTH, HEIGHT, LEFT = 1280, 1102, 38  # of the panels together, and their left edge
+_IMAGE_TOP, _IMAGE_SIDE = 115, 412
+_AXIS_LEFT, _AXIS_RIGHT, _SUMS_RIGHT = 726, 1166, 1222
+_BARS_TOP, _BAR_STEP, _BAR_HALF = 118, 25.5, 8.5
 _BARS = 13
+_MAPS_TOP, _MAP_STEP_DOWN, _MAP_STEP_ACROSS, _MAP_SIDE = 643, 216, 203, 192
+_COLUMNS, _NAMED_TILES = 6, 8
+_RAIL = (460, 1064, 820, 1076)  # the colour scale: left, top, right, bottom
 _SCORE = 1 << SCORE_BITS
 _LOGIT = 1 << LOGIT_BITS
 
@@ -55,64 +56,87 @@ def certified(decision: Decision) -> tuple[int, int]:
     return int(np.count_nonzero(sure)), sure.size
 
 
-def regions(axes: Axes, decision: Decision) -> None:
+def regions(sheet: Sheet, decision: Decision) -> None:
     """The image on the working grid with the chosen regions (solid) and the runner-up (dashed)."""
-    from matplotlib.lines import Line2D
-
-    rows, columns = decision.levels.shape
-    axes.imshow(decision.levels, cmap="gray", vmin=0, vmax=255, extent=(0, columns, rows, 0), interpolation="nearest")
-    shown: list[Line2D] = []
+    picture = raster.coloured(raster.fitted(decision.levels, _IMAGE_SIDE))
+    rows, columns = picture.shape[:2]
+    shown: list[tuple[str, str, bool]] = []
     for number, region in enumerate(decision.chosen, start=1):
-        _contour(axes, region.pixels, canvas.CHOSEN, "solid")
         name = "chosen" if len(decision.chosen) == 1 else f"chosen {number}"
-        shown.append(_key(f"{name}  {_signed(region.score)}", canvas.CHOSEN, "solid"))
+        _outline(picture, raster.sampled(region.pixels, rows, columns), palette.CHOSEN, dashed=False)
+        shown.append((f"{name}  {_signed(region.score)}", palette.CHOSEN, False))
     if decision.runner_up is not None:  # last, so that it shows where it runs along a chosen one
-        _contour(axes, decision.runner_up.pixels, canvas.RUNNER_UP, "dashed", dark=not decision.chosen)
         name = "runner-up" if decision.chosen else "best candidate, not chosen"
-        shown.append(_key(f"{name}  {_signed(decision.runner_up.score)}", canvas.RUNNER_UP, (0, (4, 2))))
-    axes.set_axis_off()
-    axes.set_anchor("NW")
-    if shown:
-        axes.legend(
-            handles=shown, loc="upper left", bbox_to_anchor=(-0.02, -0.005), ncols=2, frameon=False, fontsize=9.5
-        )
+        _outline(picture, raster.sampled(decision.runner_up.pixels, rows, columns), palette.RUNNER_UP, dashed=True)
+        shown.append((f"{name}  {_signed(decision.runner_up.score)}", palette.RUNNER_UP, True))
+    sheet.paste(picture, LEFT, _IMAGE_TOP)
+    for place, (text, colour, dashed) in enumerate(shown):
+        left, middle = LEFT + 190 * (place % 2), _IMAGE_TOP + rows + 20 + 22 * (place // 2)
+        for start in (0, 16) if dashed else (0, 10):
+            sheet.box(left + start, middle - 1, left + start + (12 if dashed else 18), middle + 2, colour)
+        sheet.text(left + 38, middle, text, 13, anchor="lm")
 
 
-def bars(axes: Axes, decision: Decision) -> None:
+def _outline(picture: raster.Picture, region: raster.Mask, colour: str, *, dashed: bool) -> None:
+    """The line around a region, two pixels wide and inside it, with a dark pixel outside."""
+    line = raster.line(region, 2)
+    picture[raster.around(region, 1) & ~region] = palette.rgb(palette.STRIP)
+    picture[line & raster.dashes(line.shape) if dashed else line] = palette.rgb(colour)
+
+
+def bars(sheet: Sheet, decision: Decision) -> None:
     """The sum of the chosen region (or of the best candidate) term by term, largest first."""
     region = decision.chosen[0] if decision.chosen else decision.runner_up
     if region is None:
-        axes.set_axis_off()
-        axes.text(0.0, 0.98, "No region, so no sum", transform=axes.transAxes, size=11, weight="bold", va="top")
-        note = "At no rung of the ladder of thresholds did the\nevidence form a region large enough to be weighed."
-        axes.text(0.0, 0.91, note, transform=axes.transAxes, color=canvas.MUTED, size=10, va="top", linespacing=1.5)
+        sheet.text(_AXIS_LEFT, _BARS_TOP - 14, "No region, so no sum", 15, bold=True)
+        for line, text in enumerate(
+            ("At no rung of the ladder of thresholds did the", "evidence form a region large enough to be weighed.")
+        ):
+            sheet.text(_AXIS_LEFT, _BARS_TOP + 16 + 22 * line, text, 14, palette.MUTED)
         return
     which = f" (region 1 of {len(decision.chosen)})" if len(decision.chosen) > 1 else ""
-    axes.set_title(f"The sum that decides{which}", loc="left", size=11, weight="bold", pad=8)
+    sheet.text(_AXIS_LEFT, _BARS_TOP - 14, f"The sum that decides{which}", 15, bold=True)
     other = decision.runner_up if decision.chosen else None
     rows = ranked(region, other)
-    beside = axes.get_yaxis_transform()
-    axes.axvline(0, color=canvas.INK, linewidth=0.9, zorder=3)
-    drawn = [value / _SCORE for _, mine, theirs in rows for value in (mine, theirs or 0)]
-    spread = max(drawn) - min(drawn) or 1.0
-    for place, (_, mine, theirs) in enumerate(rows):
+    axis = _Axis([value / _SCORE for _, mine, theirs in rows for value in (0, mine, theirs or 0)])
+    bottom = _BARS_TOP + _BAR_STEP * len(rows)
+    _grid(sheet, axis, bottom)
+    for place, (name, mine, theirs) in enumerate(rows):
         last = place == len(rows) - 1
-        colour = canvas.INK if last else canvas.POSITIVE if mine > 0 else canvas.NEGATIVE
-        axes.barh(place, mine / _SCORE, height=0.66, color=colour, zorder=2)
+        middle = _BARS_TOP + _BAR_STEP * (place + 0.5)
+        colour = palette.INK if last else palette.POSITIVE if mine > 0 else palette.NEGATIVE
+        ends = sorted((axis.at(0), axis.at(mine / _SCORE)))
+        if mine:
+            sheet.box(ends[0], middle - _BAR_HALF, ends[1], middle + _BAR_HALF, colour)
         if theirs is not None:
-            axes.plot(theirs / _SCORE, place, "D", ms=4.5, mfc="white", mec=canvas.INK, mew=0.9, zorder=4)
-        weight = "bold" if last else "normal"
-        axes.text(1.13, place, _signed(mine), transform=beside, ha="right", va="center", weight=weight)
-    axes.axhline(len(rows) - 1.5, color=canvas.INK, linewidth=0.9)
-    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], color=canvas.INK)
-    axes.get_yticklabels()[-1].set_fontweight("bold")
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(min(drawn) - 0.05 * spread, max(drawn) + 0.05 * spread)
-    axes.tick_params(left=False)
-    axes.grid(axis="x", color=canvas.RULE, linewidth=0.6, zorder=0)
-    axes.spines[:].set_visible(False)
+            sheet.diamond(axis.at(theirs / _SCORE), middle)
+        sheet.text(_AXIS_LEFT - 10, middle, name, 12.5, bold=last, anchor="rm")
+        sheet.text(_SUMS_RIGHT, middle, _signed(mine), 12.5, bold=last, anchor="rm")
+    sheet.box(axis.at(0), _BARS_TOP, axis.at(0) + 1, bottom, palette.INK)
+    sheet.box(_AXIS_LEFT, bottom - _BAR_STEP, _AXIS_RIGHT, bottom - _BAR_STEP + 1, palette.INK)
     if other is not None:
-        axes.set_xlabel("◇ the runner-up's term      gl grey level, qc quantile code", loc="left")
+        sheet.text(
+            _AXIS_LEFT, bottom + 38, "◇ the runner-up's term      gl grey level, qc quantile code", 12.5, palette.MUTED
+        )
+
+
+class _Axis:
+    """Where a value lies from left to right."""
+
+    def __init__(self, values: list[float]) -> None:
+        spread = max(values) - min(values) or 1.0
+        self.low, self.high = min(values) - 0.05 * spread, max(values) + 0.05 * spread
+
+    def at(self, value: float) -> float:
+        """The pixel of a value."""
+        return _AXIS_LEFT + (value - self.low) / (self.high - self.low) * (_AXIS_RIGHT - _AXIS_LEFT)
+
+
+def _grid(sheet: Sheet, axis: _Axis, bottom: float) -> None:
+    """A line and a number for each round value."""
+    for value, printed in ticks.between(axis.low, axis.high):
+        sheet.box(axis.at(value), _BARS_TOP, axis.at(value) + 1, bottom, palette.RULE)
+        sheet.text(axis.at(value), bottom + 12, printed, 12.5, palette.MUTED, anchor="mm")
 
 
 def ranked(region: Region, other: Region | None) -> list[tuple[str, int, int | None]]:
@@ -135,54 +159,75 @@ def _termed(name: str, region: Region) -> str:
     return f"{short(label(name), 26)}  {measured(name, region.values[name])}"
 
 
-def tiles(figure: Figure, grid: GridSpec, decision: Decision) -> None:
+def tiles(sheet: Sheet, decision: Decision) -> None:
     """Twelve small maps on one scale: eight names, the other names, the rest, their sum, what is certified."""
     where = _where(decision)
     order = sorted(range(len(decision.names)), key=lambda k: (-abs(int(decision.contributions[k][where].sum())), k))
     few, many = order[:_NAMED_TILES], order[_NAMED_TILES:]
     maps = [(label(decision.names[k]), decision.contributions[k]) for k in few]
-    reach = _reach([*(values for _, values in maps), decision.rest])
+    far = raster.reach([*(values for _, values in maps), decision.rest], LOGIT_BITS)
     if many:
         maps.append((f"{len(many)} other names", decision.contributions[many].sum(axis=0)))
     maps.append(("rest (not named)", decision.rest))
     maps.append(("sum with bias", decision.logit))
+    lines = _lines(decision)
     for place, (name, values) in enumerate(maps):
-        axes = figure.add_subplot(grid[divmod(place, _COLUMNS)])
-        image = axes.imshow(values / _LOGIT, cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
-        _tile_frame(axes, decision, name, signed(float(values[where].mean()) / _LOGIT, 2))
-    axes = figure.add_subplot(grid[divmod(len(maps), _COLUMNS)])
-    axes.imshow(_certain(decision), cmap="Greys_r", vmin=-0.6, vmax=1, interpolation="nearest")
-    share = float(_certain(decision)[where].mean())
-    _tile_frame(axes, decision, "certified (white)", f"{share:.0%}")
-    _scale(figure, image)
+        tile = _Tile(name, signed(float(values[where].mean()) / _LOGIT, 2), raster.tinted(values, far * _LOGIT))
+        tile.draw(sheet, place, lines)
+    sure = _certain(decision)
+    grey = np.where(sure, np.uint8(255), np.uint8(96))
+    _Tile("certified (white)", f"{float(sure[where].mean()):.0%}", raster.coloured(grey)).draw(sheet, len(maps), lines)
+    _scale(sheet, far)
     asked = bool(decision.chosen or decision.runner_up)
     inside = "inside the region. It proposes regions; the sum above decides." if asked else "over the image."
-    figure.text(0.03, 0.466, "The evidence of each pixel", size=11, weight="bold")
-    figure.text(0.218, 0.466, f"in logits, by name; the number is the mean {inside}", size=9.5, color=canvas.MUTED)
+    wide = sheet.text(LEFT, _MAPS_TOP - 30, "The evidence of each pixel", 15, bold=True)
+    note = f"in logits, by name; the number is the mean {inside}"
+    sheet.text(LEFT + wide + 16, _MAPS_TOP - 30, note, 13, palette.MUTED)
 
 
-def _scale(figure: Figure, image: AxesImage) -> None:
-    """The one colour scale of all maps, in logits."""
-    rail = figure.add_axes((0.36, 0.069, 0.28, 0.011))
-    bar = figure.colorbar(image, cax=rail, orientation="horizontal", extend="both")
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=2, labelsize=8)
-    figure.text(0.345, 0.0745, "speaks against a lesion", size=9, color=canvas.NEGATIVE, ha="right", va="center")
-    figure.text(0.655, 0.0745, "speaks for a lesion", size=9, color=canvas.POSITIVE, va="center")
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """One small map with its name on the left and its number on the right."""
+
+    name: str
+    number: str
+    colours: raster.Picture  # of the half grid
+
+    def draw(self, sheet: Sheet, place: int, lines: tuple[raster.Mask, raster.Mask]) -> None:
+        down, across = divmod(place, _COLUMNS)
+        left, top = LEFT + across * _MAP_STEP_ACROSS, _MAPS_TOP + down * _MAP_STEP_DOWN
+        picture = raster.fitted(self.colours, _MAP_SIDE)
+        for line, colour in zip(lines, ((255, 255, 255), palette.rgb(palette.INK)), strict=True):
+            picture[line] = colour
+        height, width = picture.shape[:2]
+        sheet.paste(picture, left, top)
+        sheet.frame(left, top, width, height, palette.RULE)
+        sheet.text(left, top - 6, short(self.name, 23), 12)
+        sheet.text(left + width, top - 6, self.number, 12, palette.MUTED, anchor="rs")
 
 
-def _tile_frame(axes: Axes, decision: Decision, name: str, number: str) -> None:
-    """Outlines of the regions, a name on the left and a number on the right."""
-    axes.set_title(short(name, 23), loc="left", size=8.5, pad=3)
-    axes.set_title(number, loc="right", size=8.5, pad=3, color=canvas.MUTED)
-    axes.set_xticks([])
-    axes.set_yticks([])
+def _lines(decision: Decision) -> tuple[raster.Mask, raster.Mask]:
+    """On the grid of the small maps: the light edge of the outlines in question, and the outlines."""
+    rows, columns = raster.fitted(decision.logit, _MAP_SIDE).shape
+    dark = np.zeros((rows, columns), dtype=np.bool_)
     for region in decision.chosen or ((decision.runner_up,) if decision.runner_up else ()):
-        padded = np.pad(region.pixels.astype(np.uint8), 1)
-        across = np.arange(padded.shape[1]) / 2 - 0.75
-        down = np.arange(padded.shape[0]) / 2 - 0.75
-        for ink, width in (("white", 2.2), (canvas.INK, 0.9)):
-            axes.contour(across, down, padded, levels=[0.5], colors=ink, linewidths=width)
+        dark |= raster.outline(raster.sampled(region.pixels, rows, columns))
+    return raster.around(dark, 1) & ~dark, dark
+
+
+def _scale(sheet: Sheet, far: float) -> None:
+    """The one colour scale of all maps, in logits."""
+    left, top, right, bottom = _RAIL
+    shades = np.linspace(-1.0, 1.0, right - left)[None].repeat(bottom - top, axis=0)
+    sheet.paste(raster.tinted(shades, 1.0), left, top)
+    for share, beyond in ((-1.0, "≤ "), (-0.5, ""), (0.0, ""), (0.5, ""), (1.0, "≥ ")):
+        printed = f"{beyond}{far * share:+g}" if share else "0"
+        at = left + (share + 1) / 2 * (right - left)
+        sheet.box(at, bottom, at + 1, bottom + 3, palette.MUTED)
+        sheet.text(at, bottom + 11, printed.replace("-", MINUS), 11, palette.MUTED, anchor="mm")
+    middle = (top + bottom) / 2
+    sheet.text(left - 40, middle, "speaks against a lesion", 12.5, palette.NEGATIVE, anchor="rm")
+    sheet.text(right + 40, middle, "speaks for a lesion", 12.5, palette.POSITIVE, anchor="lm")
 
 
 def _where(decision: Decision) -> NDArray[np.bool_]:
@@ -190,9 +235,7 @@ def _where(decision: Decision) -> NDArray[np.bool_]:
     asked = decision.chosen or ((decision.runner_up,) if decision.runner_up else ())
     inside: NDArray[np.bool_] = np.zeros(decision.logit.shape, dtype=np.bool_)
     for region in asked:
-        down = np.arange(len(inside)) * len(region.pixels) // len(inside)
-        across = np.arange(inside.shape[1]) * region.pixels.shape[1] // inside.shape[1]
-        inside |= region.pixels[down[:, None], across]
+        inside |= raster.sampled(region.pixels, *inside.shape)
     return inside if inside.any() else ~inside
 
 
@@ -200,32 +243,6 @@ def _certain(decision: Decision) -> NDArray[np.bool_]:
     """Where |bias + named contributions| exceeds the most the rest can give."""
     named: NDArray[np.int64] = decision.bias + decision.contributions.sum(axis=0)
     return np.abs(named) > decision.rho
-
-
-def _reach(maps: list[NDArray[np.int64]]) -> float:
-    """Half width of the shared scale, logits: 99.5 % of these pixels fit in it; one digit, so that it reads well."""
-    high = float(np.percentile(np.abs(np.stack(maps)), 99.5)) / _LOGIT
-    if high == 0.0:
-        return 1.0
-    digit = 10.0 ** np.floor(np.log10(high))
-    return float(np.ceil(high / digit) * digit)
-
-
-def _contour(axes: Axes, pixels: NDArray[np.bool_], colour: str, style: str, *, dark: bool = True) -> None:
-    """One closed line around the region, with a dark edge unless it runs on top of another line."""
-    padded = np.pad(pixels.astype(np.uint8), 1)
-    across = np.arange(padded.shape[1]) - 0.5
-    down = np.arange(padded.shape[0]) - 0.5
-    strokes = [(canvas.STRIP, 3.2, "solid")] if dark else []
-    for ink, width, dash in (*strokes, (colour, 1.8, style)):
-        axes.contour(across, down, padded, levels=[0.5], colors=ink, linewidths=width, linestyles=dash)
-
-
-def _key(name: str, colour: str, style: Any) -> Any:  # noqa: ANN401  matplotlib's line styles have no public type
-    """One line of the legend."""
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=colour, linewidth=2.2, linestyle=style, label=name)
 
 
 def _signed(score: int) -> str:

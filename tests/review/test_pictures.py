@@ -16,13 +16,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from radiomicnet_md.decision import Decision
+from radiomicnet_md.decision import LOGIT_BITS, Decision
 from radiomicnet_md.errors import ConfigurationError
-from radiomicnet_md.review import canvas, panels, pictures
+from radiomicnet_md.review import canvas, palette, panels, pictures, raster, sheet
+from radiomicnet_md.review.sheet import Sheet
 
 pytestmark = pytest.mark.verifies("SRS-OUT-004")
 
-AMBER = tuple(bytes.fromhex(canvas.CHOSEN[1:]))
+AMBER = tuple(bytes.fromhex(palette.CHOSEN[1:]))
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12))
 
 
@@ -44,7 +45,7 @@ def decoded(png: bytes) -> NDArray[np.uint8]:
 @given(MASKS)
 @pytest.mark.verifies("SRS-OUT-004", rc=("RC-027",))
 def test_the_outline_is_the_part_of_the_mask_that_touches_its_outside(mask: NDArray[np.bool_]) -> None:
-    line = canvas.outline(mask)
+    line = raster.outline(mask)
     assert not (line & ~mask).any()
     for row, column in np.argwhere(mask):
         sides = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
@@ -105,15 +106,66 @@ def test_image_and_mask_of_different_shape_are_refused(levels: NDArray[np.uint8]
 
 
 @pytest.mark.parametrize("name", ["found", "rejected", "nothing"])
-def test_the_same_decision_gives_the_same_bytes_whatever_the_user_set(
-    name: str, request: pytest.FixtureRequest
-) -> None:
+def test_the_same_decision_gives_the_same_bytes(name: str, request: pytest.FixtureRequest) -> None:
     decision: Decision = request.getfixturevalue(name)
     first = pictures.why(decision)
-    with mpl.rc_context({"font.size": 30, "savefig.facecolor": "red", "image.cmap": "hot"}):
-        assert pictures.why(decision) == first
+    assert pictures.why(decision) == first
+    assert set(chunks(first)) == {"IHDR", "IDAT", "IEND"}
+
+
+def test_the_same_chart_is_the_same_bytes_whatever_the_user_set() -> None:
+    def chart() -> bytes:
+        with canvas.plain_settings():
+            figure = canvas.new_figure(200, 100)
+            figure.add_subplot().plot([1, 3, 2])
+            return canvas.png(figure)
+
+    first = chart()
+    with mpl.rc_context({"font.size": 30, "savefig.facecolor": "red", "lines.linewidth": 9}):
+        assert chart() == first
         assert mpl.rcParams["font.size"] == 30
     assert set(chunks(first)) == {"IHDR", "pHYs", "IDAT", "IEND"}
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, decision: Decision) -> list[str]:
+    """Every text of the picture, in the order in which it is drawn."""
+    said: list[str] = []
+
+    def noted(self: Sheet, x: float, y: float, text: str, *rest: object, **how: object) -> float:
+        assert 0 <= x <= self.width, text
+        assert 0 <= y <= self.height, text
+        said.append(text)
+        return kept(self, x, y, text, *rest, **how)
+
+    kept = Sheet.text
+    monkeypatch.setattr(Sheet, "text", noted)
+    pictures.why(decision)
+    return said
+
+
+def test_the_picture_says_each_term_that_it_shows_and_they_add_up(
+    found: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = drawn(monkeypatch, found)
+    assert panels.headline(found)[0] in said
+    sums = []
+    for name, mine, _ in panels.ranked(found.chosen[0], found.runner_up):
+        printed = said[said.index(name) + 1]
+        assert printed == panels.signed(mine / 65536, 3)
+        sums.append(float(printed.replace("\N{MINUS SIGN}", "-")))
+    assert sum(sums[:-1]) == pytest.approx(sums[-1], abs=0.0005 * len(sums))
+
+
+def test_each_map_says_its_mean_inside_the_region(found: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = drawn(monkeypatch, found)
+    inside = found.chosen[0].pixels[::2, ::2]
+    for name, values in (("rest (not named)", found.rest), ("sum with bias", found.logit)):
+        printed = float(said[said.index(name) + 1].replace("\N{MINUS SIGN}", "-"))
+        assert printed == pytest.approx(values[inside].mean() / (1 << LOGIT_BITS), abs=0.0051)
+
+
+def test_where_nothing_was_weighed_the_picture_says_so(nothing: Decision, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "No region, so no sum" in drawn(monkeypatch, nothing)
 
 
 def test_the_bars_add_up_to_the_score_for_both_regions(found: Decision) -> None:
@@ -155,6 +207,7 @@ def test_without_matplotlib_the_remedy_names_the_extra(
     levels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    sheet._font.cache_clear()
     with pytest.raises(ConfigurationError) as raised:
         pictures.overlay(levels, np.zeros(levels.shape, dtype=np.uint8))
     assert raised.value.code == "E-PICTURES"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiomicnet_md.review import canvas
+from radiomicnet_md.review import canvas, palette
 from radiomicnet_md_validation.calibration import Bin
 from radiomicnet_md_validation.case_set import Truth
 from radiomicnet_md_validation.performance import Scored
@@ -51,10 +51,10 @@ def plots(cases: Sequence[Scored], reliability: Sequence[Bin], stamp: str) -> by
             order.scatter([place for place, _ in mine], [one.scores.dice for _, one in mine], **look)
             size.scatter([one.truth_px / one.size_px for _, one in mine], [one.scores.dice for _, one in mine], **look)
         if lesions:
-            order.axhline(float(np.mean([one.scores.dice for one in lesions])), color=canvas.MUTED, linewidth=0.8)
+            order.axhline(float(np.mean([one.scores.dice for one in lesions])), color=palette.MUTED, linewidth=0.8)
             order.legend(loc="lower right", frameon=False)
         chance.set(title="Evidence of a pixel, read as a chance", xlabel="σ(z)", ylabel="frequency of lesion")
-        chance.plot([0, 1], [0, 1], color=canvas.RULE, linewidth=0.8)
+        chance.plot([0, 1], [0, 1], color=palette.RULE, linewidth=0.8)
         seen = [(one.probability, one.frequency) for one in reliability]
         chance.plot([p for p, _ in seen], [share for _, share in seen], "o-", color=_COLOURS[0])
         canvas.strip(figure, 48, "every case is a point; the line is the mean", stamp)
@@ -69,7 +69,10 @@ def worst(shown: Sequence[Shown], stamp: str) -> bytes:
         for place, one in enumerate(shown[:MOST]):
             axes = figure.add_subplot(grid[place])
             axes.imshow(one.levels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            for region, colour, line in ((one.truth, canvas.RUNNER_UP, "dashed"), (one.answer, canvas.CHOSEN, "solid")):
+            for region, colour, line in (
+                (one.truth, palette.RUNNER_UP, "dashed"),
+                (one.answer, palette.CHOSEN, "solid"),
+            ):
                 if region.any():
                     axes.contour(region.astype(np.float64), [0.5], colors=[colour], linewidths=1.4, linestyles=line)
             axes.set_title(one.title, size=9)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
-from radiomicnet_md.review import canvas
+from radiomicnet_md.review import canvas, palette
 from radiomicnet_md_validation.campaigns import COLOURS, MARKS, paragraph
 
 _UNIT = {2: "mm²", 1: "mm", -1: "mm⁻¹"}
@@ -127,13 +127,13 @@ def picture(found: Mapping[str, Any]) -> bytes:
             whole = [one for one in values[name]["sizes"] if one["low"] is not None]
             worst = [max(-one["low"], one["high"]) for one in whole]
             axes.plot([one["mm"] for one in whole], worst, color=colour, marker=mark, label=grid)
-        axes.axhline(found["limit_percent"], color=canvas.INK, linestyle="--", linewidth=1)
+        axes.axhline(found["limit_percent"], color=palette.INK, linestyle="--", linewidth=1)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_title(name, loc="left")
         axes.set_xlabel("size, mm")
         axes.set_ylabel("worst bias, %")
-        axes.grid(color=canvas.RULE)
+        axes.grid(color=palette.RULE)
     figure.axes[0].legend(frameon=False, fontsize=8)
     figure.tight_layout()
     return canvas.png(figure)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from radiomicnet_md.review import canvas
+from radiomicnet_md.review import canvas, palette
 from radiomicnet_md_validation.campaigns import COLOURS, MARKS, paragraph
 
 _GROUPS = {"Image": "", "Region": "region: ", "Lesion": "lesion: "}
@@ -118,12 +118,12 @@ def picture(found: Mapping[str, Any]) -> bytes:
                 colour, mark = COLOURS[number], MARKS[number]
                 percent = [max(100 * cv, 1e-2) for cv in cvs]
                 axes.plot(percent, shares, color=colour, marker=mark, markersize=4, label=condition)
-        axes.axvline(100 * found["unsteady"], color=canvas.INK, linestyle="--", linewidth=1)
+        axes.axvline(100 * found["unsteady"], color=palette.INK, linestyle="--", linewidth=1)
         axes.set_xscale("log")
         axes.set_xlabel("wCV, %")
         axes.set_ylabel("share of the values")
         axes.set_title(title, loc="left")
-        axes.grid(color=canvas.RULE)
+        axes.grid(color=palette.RULE)
     figure.axes[-1].legend(frameon=False, fontsize=8, loc="upper left")
     figure.tight_layout()
     return canvas.png(figure)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from radiomicnet_md.review import canvas
+from radiomicnet_md.review import canvas, palette
 from radiomicnet_md_validation.campaigns import COLOURS, paragraph
 from radiomicnet_md_validation.statistics import clopper_pearson
 
@@ -170,7 +170,7 @@ def picture(found: Mapping[str, Any]) -> bytes:
         ticks = range(len(levels))
         answered = [(tick, one["mean"]) for tick, one in zip(ticks, levels, strict=True) if one["mean"] is not None]
         within = [tick for tick, one in zip(ticks, levels, strict=True) if one["declared"]]
-        axes.axvspan(min(within) - 0.4, max(within) + 0.4, color=canvas.RULE, alpha=0.6, label="declared limits")
+        axes.axvspan(min(within) - 0.4, max(within) + 0.4, color=palette.RULE, alpha=0.6, label="declared limits")
         axes.plot(*zip(*answered, strict=True), color=COLOURS[0], marker="o", label="mean Dice of answers")
         for key, colour, mark, dash in (
             ("refused", COLOURS[1], "s", "--"),
@@ -182,7 +182,7 @@ def picture(found: Mapping[str, Any]) -> bytes:
         axes.set_xticks(list(ticks), [f"{one['strength']:g}" for one in levels], fontsize=7)
         axes.set_ylim(-0.04, 1.04)
         axes.set_title(f"{name}, {kind['unit']}", loc="left", fontsize=9)
-        axes.grid(axis="y", color=canvas.RULE)
+        axes.grid(axis="y", color=palette.RULE)
     figure.axes[0].legend(frameon=False, fontsize=7, loc="center left")
     figure.tight_layout()
     return canvas.png(figure)

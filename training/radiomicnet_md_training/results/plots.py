@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiomicnet_md.review import canvas
+from radiomicnet_md.review import canvas, palette
 from radiomicnet_md_training.figures import NOTICE
 from radiomicnet_md_training.results import known, page, summary, variants
 from radiomicnet_md_training.results.read import NAMED, ONE_VIEW, ORACLE, TWO_VIEWS, Row, SeedCalibration
@@ -74,7 +74,7 @@ def _forest(main: Mapping[str, Row]) -> Figure:
     count = entries[0][3].n
     figure, axes = _figure(150 + 34 * len(entries), f"Mean DSC of {count} lesions, out of fold", left=0.37, right=0.835)
     for place, (label, ours, one, estimate) in enumerate(entries):
-        colour = (OURS if one != ORACLE else "#999999") if ours else canvas.INK
+        colour = (OURS if one != ORACLE else "#999999") if ours else palette.INK
         point = estimate.point or 0.0
         if isinstance(estimate, Interval):
             axes.plot((estimate.low, estimate.high), (place, place), color=colour, linewidth=2, solid_capstyle="butt")
@@ -84,7 +84,7 @@ def _forest(main: Mapping[str, Row]) -> Figure:
         filled = colour if isinstance(estimate, Interval) else "white"
         axes.plot(point, place, "D" if one == NAMED else "o", color=colour, markerfacecolor=filled, markersize=8)
         heavy = "bold" if ours and one == NAMED else "normal"
-        axes.text(1.02, place, told, transform=axes.get_yaxis_transform(), va="center", color=canvas.INK, weight=heavy)
+        axes.text(1.02, place, told, transform=axes.get_yaxis_transform(), va="center", color=palette.INK, weight=heavy)
         axes.text(
             -0.02,
             place,
@@ -92,7 +92,7 @@ def _forest(main: Mapping[str, Row]) -> Figure:
             transform=axes.get_yaxis_transform(),
             va="center",
             ha="right",
-            color=canvas.INK,
+            color=palette.INK,
             weight=heavy,
         )
     axes.axvline(known.CEILING, color=COLOURS[1], linestyle="--", linewidth=1.2)
@@ -102,7 +102,7 @@ def _forest(main: Mapping[str, Row]) -> Figure:
     axes.set_ylim(len(entries) - 0.4, -0.7)
     axes.set_yticks([])
     axes.set_xlabel("mean DSC, 95 % interval")
-    axes.grid(axis="x", color=canvas.RULE)
+    axes.grid(axis="x", color=palette.RULE)
     return figure
 
 
@@ -133,7 +133,7 @@ def _curves(main: Mapping[str, Row]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean DSC of held-out lesions")
-    axes.grid(color=canvas.RULE)
+    axes.grid(color=palette.RULE)
     axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False, title="row (trainings)", alignment="left")
     return figure
 
@@ -166,7 +166,7 @@ def _histogram(row: Row) -> Figure:
             )
     for value, dash, text in ((float(dice.mean()), "-", "mean"), (float(np.median(dice)), "--", "median")):
         axes.axvline(
-            value, color=canvas.INK, linestyle=dash, linewidth=1.5, zorder=1.5, label=f"{text} {number(value)}"
+            value, color=palette.INK, linestyle=dash, linewidth=1.5, zorder=1.5, label=f"{text} {number(value)}"
         )
     axes.set_xlim(0, 1)
     axes.set_xticks(np.linspace(0, 1, 11))
@@ -186,7 +186,7 @@ def _reliability(row: Row) -> Figure:
     near = f"pixels within {row.calibration.band_pixels:g} of the true border"
     for place, (scaled, text) in enumerate(((one.pooled, "pixels, all there are"), (one.band, near))):
         axes = figure.add_subplot(grid[place])
-        axes.plot((0, 1), (0, 1), color=canvas.MUTED, linewidth=1, linestyle=":")
+        axes.plot((0, 1), (0, 1), color=palette.MUTED, linewidth=1, linestyle=":")
         for judged, colour, marker, dash, state in (
             (scaled.before, COLOURS[1], "s", "--", "before"),
             (scaled.after, OURS, "o", "-", "after"),
@@ -201,12 +201,12 @@ def _reliability(row: Row) -> Figure:
                 marker=marker,
                 label=label,
             )
-        axes.set_title(f"{scaled.after.pixels:,} {text}", loc="left", size=11, color=canvas.INK)
+        axes.set_title(f"{scaled.after.pixels:,} {text}", loc="left", size=11, color=palette.INK)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("mean predicted probability of a bin")
         axes.set_ylabel("share of lesion pixels")
-        axes.grid(color=canvas.RULE)
+        axes.grid(color=palette.RULE)
         axes.legend(loc="upper left", frameon=False)
         _plain(axes)
     return figure
@@ -217,7 +217,7 @@ def _rho(rows: Mapping[str, Row]) -> Figure:
     curve = variants.curve(rows)
     figure, axes = _figure(480, "DSC by the limit of the unnamed rest", left=0.085, right=0.97)
     for i, (_, row) in enumerate(curve):
-        for one, shift, colour, marker in ((TWO_VIEWS, -0.06, canvas.INK, "o"), (NAMED, 0.06, OURS, "D")):
+        for one, shift, colour, marker in ((TWO_VIEWS, -0.06, palette.INK, "o"), (NAMED, 0.06, OURS, "D")):
             if one in row.decisions:
                 estimate = summary.mean(summary.cases(row, one).lesions)
                 x, point = i + shift, estimate.point or 0.0
@@ -237,7 +237,7 @@ def _rho(rows: Mapping[str, Row]) -> Figure:
     axes.set_xticks(range(len(curve)), [f"ρ = {variants.mark(value)}" for value, _ in curve])
     axes.set_xlim(-0.5, len(curve) - 0.5)
     axes.set_ylabel("mean DSC, 95 % interval")
-    axes.grid(axis="y", color=canvas.RULE)
+    axes.grid(axis="y", color=palette.RULE)
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     axes.legend(once.values(), once.keys(), loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
@@ -256,7 +256,7 @@ def _figure(height: int, title: str, *, left: float, right: float) -> tuple[Figu
 def _words(figure: Figure, title: str) -> None:
     height = figure.get_figheight() * canvas.DPI
     figure.text(24 / WIDTH, 1 - 30 / height, title, size=15, weight="bold", va="center")
-    figure.text(1 - 24 / WIDTH, 16 / height, NOTICE, size=9, color=canvas.MUTED, va="center", ha="right")
+    figure.text(1 - 24 / WIDTH, 16 / height, NOTICE, size=9, color=palette.MUTED, va="center", ha="right")
 
 
 def _plain(axes: Axes) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from radiomicnet_md.decision import SCORE_BITS
 from radiomicnet_md.radiomics.definitions import BY_KEY, NAMED
-from radiomicnet_md.review import canvas
+from radiomicnet_md.review import canvas, palette
 from radiomicnet_md_training.figures import NOTICE
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _pixel(units: Sequence[Sequence[Sequence[float]]]) -> Figure:
             one.plot(some.mean(0), dash, color=colour, linewidth=2, label=label)
         one.set_ylim(-reach, reach)
         one.set_xticks((0, 32, 63), ("least", "median", "most") if k >= len(NAMED) - COLUMNS else ("", "", ""))
-        one.set_title(BY_KEY[name].name, loc="left", size=10, color=canvas.INK, pad=3)
+        one.set_title(BY_KEY[name].name, loc="left", size=10, color=palette.INK, pad=3)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.01, 0), ncols=2, frameon=False)
     return figure
@@ -69,12 +69,12 @@ def _region(whole: dict[str, Any], folds: Sequence[dict[str, Any]]) -> Figure:
         edges = terms[name]["edges"]
         for some in folds:
             at = np.interp(some["terms"][name]["edges"], edges, np.arange(1, len(edges) + 1)) if edges else []
-            _steps(one, at, some["terms"][name]["scores"], len(edges), color=canvas.MUTED, alpha=0.35, linewidth=0.7)
+            _steps(one, at, some["terms"][name]["scores"], len(edges), color=palette.MUTED, alpha=0.35, linewidth=0.7)
         _steps(one, range(1, len(edges) + 1), terms[name]["scores"], len(edges), color=SCALES[0][0], linewidth=2)
         one.set_ylim(-reach, reach)
         marks = sorted({0, len(edges) // 2, len(edges) - 1}) if edges else []
         one.set_xticks([m + 1 for m in marks], [f"{edges[m]:,}" for m in marks])
-        one.set_title(name, loc="left", size=10, color=canvas.INK, pad=3)
+        one.set_title(name, loc="left", size=10, color=palette.INK, pad=3)
     return figure
 
 
@@ -89,13 +89,13 @@ def _grid(title: str, count: int) -> tuple[Figure, list[Axes]]:
     height = 70 + ROW * rows + 50
     figure = canvas.new_figure(WIDTH, height)
     figure.text(24 / WIDTH, 1 - 26 / height, title, size=15, weight="bold", va="center")
-    figure.text(1 - 24 / WIDTH, 14 / height, NOTICE, size=9, color=canvas.MUTED, va="center", ha="right")
+    figure.text(1 - 24 / WIDTH, 14 / height, NOTICE, size=9, color=palette.MUTED, va="center", ha="right")
     grid = figure.add_gridspec(
         rows, COLUMNS, left=0.05, right=0.98, top=1 - 70 / height, bottom=56 / height, wspace=0.16, hspace=0.55
     )
     axes = [figure.add_subplot(grid[i // COLUMNS, i % COLUMNS]) for i in range(count)]
     for i, one in enumerate(axes):
-        one.axhline(0, color=canvas.RULE, linewidth=1)
+        one.axhline(0, color=palette.RULE, linewidth=1)
         one.spines[["top", "right"]].set_visible(False)
         one.tick_params(length=0, labelsize=8)
         if i % COLUMNS:
