@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _WHITE = 255
 _UINT8 = 2  # NIfTI's DT_UINT8
-_GREY, _RGBA = 0, 6  # colour types of PNG
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by the number of samples of a pixel
 
 
 def write_mask_png(path: Path, mask: NDArray[np.uint8], receipt: Receipt) -> None:
@@ -40,21 +40,22 @@ def write_mask_png(path: Path, mask: NDArray[np.uint8], receipt: Receipt) -> Non
     write_bytes(path, png(mask * np.uint8(_WHITE)), receipt)
 
 
-def png(levels: NDArray[np.uint8]) -> bytes:
+def png(levels: NDArray[np.uint8], effort: int = 9) -> bytes:
     """Encode a picture as PNG (ISO 15948): one IHDR, one IDAT, no filter, no metadata.
 
-    Grey levels (rows, columns), or red, green, blue and alpha (rows, columns, 4).
+    Grey levels (rows, columns), red, green and blue (rows, columns, 3), or those and alpha (rows, columns, 4);
+    ``effort`` is zlib's level of compression.
     """
     rows, columns = levels.shape[:2]
     lines = np.zeros((rows, levels[0].size + 1), dtype=np.uint8)  # each line starts with its filter type, 0
     lines[:, 1:] = levels.reshape(rows, -1)
-    colour = _RGBA if levels.shape[2:] == (4,) else _GREY
+    colour = _COLOUR_TYPES[levels.shape[2] if levels.ndim > 2 else 1]  # noqa: PLR2004 -- rows and columns
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     header = struct.pack(">IIBBBBB", columns, rows, 8, colour, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)) + chunk(b"IEND", b"")
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines.tobytes(), effort)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 

@@ -11,13 +11,13 @@ Rules of this module:
 
 from __future__ import annotations
 
-import io
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from radiomicnet_md.io import masks
 from radiomicnet_md.review import palette
 
 STAMP = "not a cleared device · demonstration · not for clinical use"
@@ -99,7 +99,5 @@ class Sheet:
             self.text(_MARGIN, top + place * pixels, text, size * min(1.0, room / wide), colour, anchor="lm")
 
     def png(self) -> bytes:
-        """The picture as PNG bytes; compressed little, for speckle does not shrink and time is dear."""
-        sink = io.BytesIO()
-        self._image.save(sink, format="PNG", compress_level=1)
-        return sink.getvalue()
+        """The picture as PNG bytes; compressed with little effort, for speckle does not shrink and time is dear."""
+        return masks.png(np.asarray(self._image), effort=3)
