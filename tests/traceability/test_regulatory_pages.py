@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,22 @@ def test_the_model_card_holds_what_the_release_says() -> None:
     assert all(f"- {line}" in page for line in (*seen["must_not_be_used_for"], *seen["not_done"]))
     assert f"{seen['validation']['lesion_mean_dice']:.3f} [" in page
     assert f"| {seen['validation']['lesion_images']} |" in page
+
+
+def test_card_and_sheet_say_what_was_learned_after_the_release_was_signed(tmp_path: Path) -> None:
+    """The words of 0.3.0 are older than the opening of the test split: alone they would mislead."""
+    (folder, *_) = models.releases(ROOT)
+    for page in (models.card, models.sheet):
+        lines = "\n".join(page(ROOT))
+        assert "the test split has not been opened" in lines
+        assert "Learned after it was signed.** The test split was opened, once, by record: FAIL" in lines
+        assert "- Missed lesions: 0.103, bound 0.161 (demanded <= 0.10), n = 117: FAIL" in lines
+    other = tmp_path / models.RELEASES / folder.name
+    shutil.copytree(folder, other)
+    (other / "manifest.json").write_bytes(b"{}")
+    (tmp_path / models.PERFORMANCE).parent.mkdir(parents=True)
+    shutil.copy(ROOT / models.PERFORMANCE, tmp_path / models.PERFORMANCE)
+    assert "Learned after" not in "\n".join(models.card(tmp_path))  # measured with another release
 
 
 def test_releases_come_newest_first_by_number_and_none_is_no_fault(tmp_path: Path) -> None:

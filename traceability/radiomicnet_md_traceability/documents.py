@@ -25,7 +25,7 @@ _WRITTEN = (
 )
 _RELEASED = (
     "Written from the signed files of `radiomicnet_md/releases/` by `python -m radiomicnet_md_traceability docs`; "
-    "their words are the release's own.\n"
+    "their words are the release's own, but for what was learned after it was signed.\n"
 )
 
 

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model card and the data sheet, from the signed files of each release and from nothing else.
+"""The model card and the data sheet, from the signed files of each release and the signed record of its performance.
 
 Rules of this module:
 
+- What a release says stays in its words. What was learned after it was signed stands apart, for it may overtake them.
 - Every figure stands beside the number of cases that it is of, and is rounded, never changed.
 - What a release does not say is not on the page.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 RELEASES = Path("radiomicnet_md") / "releases"
+PERFORMANCE = Path("validation") / "recorded" / "performance.json"
 
 
 def card(root: Path) -> Iterator[str]:
@@ -39,6 +43,7 @@ def card(root: Path) -> Iterator[str]:
         yield "**Not done**\n"
         yield from (f"- {text}" for text in seen["not_done"])
         yield ""
+        yield from _learned(root, manifest)
     yield (
         "More: [results](../../reference/results.md), [what is refused](../../reference/out-of-domain.md), [why this "
         "variant ships](../../adr/0010-which-variant-ships.md). The outline follows a draft guidance "
@@ -64,6 +69,21 @@ def _performance(seen: dict[str, Any]) -> Iterator[str]:
         f"variance; share of pixels that the unnamed rest cannot change: {seen['mean_certified_share']:.3f} "
         f"(means over {lesions + normals} images)."
     )
+
+
+def _learned(root: Path, manifest: Path) -> Iterator[str]:
+    """What the closed test split said of this release, where it was opened for it."""
+    record = root / PERFORMANCE
+    if not record.is_file():
+        return
+    seen = json.loads(base64.b64decode(_read(record)["payload"]))
+    if seen["release"]["manifest_sha256"] != hashlib.sha256(manifest.read_bytes()).hexdigest():
+        return
+    yield f"**Learned after it was signed.** The test split was opened, once, by record: {seen['verdict']}.\n"
+    for one in seen["acceptance"]:
+        value = f"{float(one['value']):.3f}, bound {float(one['bound']):.3f} (demanded {one['criterion']})"
+        yield f"- {one['title']}: {value}, n = {one['n']}: {one['verdict']}"
+    yield "\nAll figures: [performance](../../reference/performance.md).\n"
 
 
 def sheet(root: Path) -> Iterator[str]:
@@ -94,6 +114,7 @@ def sheet(root: Path) -> Iterator[str]:
         yield f"| Which run? | SHA-256 `{seen['run_sha256']}`, recipe {recipe['name']} {recipe['version']} |"
         yield from (f"| What is not known or not done? | {text} |" for text in written["not_done"])
         yield ""
+        yield from _learned(root, folder / "manifest.json")
     yield (
         "Age, origin, scanner and density of the breast are not given image by image: no figure for any such group can "
         "be given, and none is claimed. The names of all cases stand in `training_record.json` of the release."
