@@ -8,11 +8,13 @@ Rules of this module:
   outermost one, and would run an old kernel inside a new one after an upgrade.
 - A division by 0 gives what IEEE 754 says and no exception: the check would keep a loop from being vectorised.
 - A parallel kernel writes each output from one iteration only; threads cannot matter.
+- Threads that have nothing to do sleep: those that spin for the next loop take the processor from whatever else runs.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -30,6 +32,7 @@ def _sources_digest() -> str:
     return digest.hexdigest()
 
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when the first parallel kernel is loaded
 _settings: Any = numba.config  # its names are made at run time
 _settings.CACHE_DIR = str(Path(_settings.CACHE_DIR or _HERE / "__pycache__") / f"kernels-{_sources_digest()[:16]}")
 

@@ -86,3 +86,22 @@ def test_nothing_that_a_desk_is_opened_with_imports_the_compiler() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.verifies("SRS-ENG-001")
+@pytest.mark.parametrize("given", [None, "ACTIVE"])
+def test_threads_that_wait_sleep_unless_the_site_has_them_spin(given: str | None) -> None:
+    """OpenMP says itself what it has read, when the threads of the kernels are launched."""
+    program = (
+        "from radiomicnet_md.radiomics import jit; import numba; from numba.np.ufunc import parallel\n"
+        "parallel._launch_threads(); print(numba.threading_layer())"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OMP_")}
+    chosen = {} if given is None else {"OMP_WAIT_POLICY": given}
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, **chosen, "OMP_DISPLAY_ENV": "TRUE", "NUMBA_THREADING_LAYER": "omp"},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ended.stdout.strip() == "omp"
+    assert f"OMP_WAIT_POLICY = '{given or 'PASSIVE'}'" in ended.stderr
