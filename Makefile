@@ -39,7 +39,8 @@
 #                 BENCH_FLAGS=--write also writes their part of that page
 #   make bundle   wheels with their hashes and an installer for a machine without a network, into dist/offline/; docs/how-to/operate.md.
 #                 It needs a network itself, and a CPU build of torch: TORCH_FLAGS as below
-#   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html; then docs/ as a site, into site/
+#   make docs     the generated pages: SOUP.md, docs/regulatory/, docs/reference/cli.md, .results/matrix.html; then docs/ as a
+#                 site, into site/
 #   make clean    all that the targets above left behind, except the environment
 #
 # A computer without a GPU saves 2 GB with the CPU build of torch; TORCH_FLAGS goes to pip when torch is installed:
@@ -196,6 +197,7 @@ $(MKDOCS)/.complete: requirements/docs.txt | $(STAMP)
 docs: setup $(MKDOCS)/.complete
 	@mkdir -p .results
 	$(BIN)/python -m radiomicnet_md_traceability docs
+	$(BIN)/python -m deploy.site.commands
 	$(BIN)/python -m radiomicnet_md_traceability trace matrix --format html --out .results/matrix.html
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(MKDOCS) $(BIN)/python -m mkdocs build
 
