@@ -25,13 +25,8 @@ from mkdocs.structure.pages import Page
 from radiomicnet_md_traceability import markup
 
 ROOT = Path(__file__).resolve().parents[2]
-BESIDE = {
-    "README.md": "index.md",
-    "CHANGELOG.md": "CHANGELOG.md",
-    "SOUP.md": "SOUP.md",
-    "audit/FORMAT.md": "audit/FORMAT.md",
-    "audit/README.md": "audit/README.md",
-}
+_SAME = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "SOUP.md", "audit/FORMAT.md", "audit/README.md")
+BESIDE = {"README.md": "index.md"} | {name: name for name in _SAME}
 _FENCED = re.compile(r"(^```.*?^```[^\n]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _SAID = re.compile(r"^(```\w+) .*")
 _LINK = re.compile(r"(?<=\]\()(?!https?://|#)([^)#\s]+)")

@@ -31,6 +31,13 @@ LOADED = {
 ADDED = re.compile(r'<a class="headerlink".*?</a>|<form.*?</form>|<nav.*?</nav>|<aside.*?</aside>', re.DOTALL)
 
 
+def beside() -> list[str]:
+    """The pages of the site that lie outside docs/, but for the README."""
+    found = re.search(r"^_SAME = \((.*)\)$", (ROOT / "deploy" / "site" / "hook.py").read_text("utf-8"), re.MULTILINE)
+    assert found is not None
+    return re.findall(r'"(.+?)"', found[1])
+
+
 def build(checkout: Path, library: Path, out: Path) -> subprocess.CompletedProcess[str]:
     """The site of a checkout, strictly."""
     return subprocess.run(
@@ -117,7 +124,7 @@ def test_a_link_into_nothing_and_a_page_without_a_way_to_it_end_the_build(
     shutil.copytree(ROOT / "deploy" / "site", checkout / "deploy" / "site", dirs_exist_ok=True)
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[0]
     (checkout / "mkdocs.yml").write_text(f"{config}\nnav: [index.md, how-to/new.md]\n", encoding="utf-8")
-    for name in ("README.md", "CHANGELOG.md", "SOUP.md", "audit/FORMAT.md", "audit/README.md"):
+    for name in ("README.md", *beside()):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text("# Words\n", encoding="utf-8")
     new = checkout / "docs" / "how-to" / "new.md"
