@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from radiomicnet_md_traceability import boundary, floors, gaps, models, mutants, soup, walk
+from radiomicnet_md_traceability import boundary, floors, gaps, interface, models, mutants, soup, walk
 from radiomicnet_md_traceability.graph import Graph
 from radiomicnet_md_traceability.load import Item
 
@@ -42,17 +42,18 @@ def pages(graph: Graph) -> dict[str, str]:
         f"{FOLDER}/gaps.md": _page("Gaps", _gaps(graph)),
         f"{FOLDER}/model/model_card.md": _page("Model card", models.card(graph.root), _RELEASED),
         f"{FOLDER}/model/data_sheet.md": _page("Data sheet", models.sheet(graph.root), _RELEASED),
-        **_pictures(graph),
+        **_drawn(graph),
     }
 
 
-def _pictures(graph: Graph) -> dict[str, str]:
-    """The pictures that are drawn from items and source, of what a checkout has of these."""
+def _drawn(graph: Graph) -> dict[str, str]:
+    """Pictures and reference from items and source, of what a checkout has of these."""
     drawn = {f"{PICTURES}/trust-boundary.svg": boundary.draw(graph.items.of("threat"))}
     if (graph.root / floors.CONTRACTS).is_file():
         drawn[f"{PICTURES}/floor-plan.svg"] = floors.draw(graph.root)
     if (graph.root / walk.DESK).is_file():
         drawn[f"{PICTURES}/data-walk.svg"] = walk.draw(graph.root)
+        drawn[interface.PAGE] = interface.page(graph.root)
     return drawn
 
 
