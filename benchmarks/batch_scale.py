@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a batch costs a case: by one process and two, by the pool and by Dask, and from a hundred cases to many.
 
-``make bench-batch`` or ``python -P benchmarks/batch_scale.py [--only PART] [--cases N] [--longest N]`` prints two tables;
-``--write`` also puts them into ``docs/reference/scale.md``. The machine should be idle. Ends with 3 where a limit is
-broken.
+``make bench-batch`` or ``python -P benchmarks/batch_scale.py [--only PART] [--cases N] [--longest N]`` prints two
+tables; ``--write`` also puts them into ``docs/reference/scale.md``. The machine should be idle. Ends with 3 where a
+limit is broken.
 
 Rules of this module:
 
