@@ -29,7 +29,7 @@ Before or after the verb.
 """
 _Parser = argparse.ArgumentParser
 _MARKS = re.compile(r"[^\s,;()]*[<*_][^\s,;()]*")  # words that Markdown would take for more than words
-_OPEN = {None: "{0}", "?": "[{0}]", "*": "[{0} …]", "+": "{0} …", argparse.REMAINDER: "…"}
+_OPEN: dict[int | str | None, str] = {None: "{0}", "?": "[{0}]", "*": "[{0} …]", "+": "{0} …", argparse.REMAINDER: "…"}
 
 
 def page() -> str:

@@ -134,3 +134,26 @@ def test_a_link_into_nothing_and_a_page_without_a_way_to_it_end_the_build(
     assert run.returncode != 0
     assert said in run.stderr
     assert "SOUP.md" in run.stderr  # no navigation reaches it
+
+
+def test_a_browser_asks_no_other_host_for_any_kind_of_page(require: Callable[[str], Path], site: Path) -> None:
+    program = require("chromium")
+    require("playwright")
+    from playwright.sync_api import sync_playwright
+
+    shown = ("index", "reference/cli", "reference/results", "regulatory/architecture/overview", "source/LICENSE")
+    asked, said = list[str](), list[str]()
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 400, "height": 900})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        for name in shown:
+            page.goto((site / f"{name}.html").as_uri())
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 400, name
+        browser.close()
+    assert len(asked) > 3 * len(shown)
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert said == []
