@@ -24,6 +24,8 @@
 #                 FUZZ_FLAGS=--write also write their parts of that page
 #   make dicom-fuzz   changed DICOM files to the reader of images, as in docs/reference/dicom-robustness.md;
 #                 DICOM_FUZZ_FLAGS=--write also writes that page
+#   make hosts    docs/how-to/scale-out.md followed with two network namespaces as hosts, and the cable between them pulled; as root.
+#                 HOSTS_FLAGS=--write also writes the table
 #   make kills    what decides a batch on a cluster killed at random moments, as in docs/reference/scale.md; about half an hour;
 #                 KILLS_FLAGS=--write also writes that page
 #   make mutation guards, metrics, statistics, gates and verifier changed in one place at a time, as in
@@ -57,6 +59,7 @@ TAMPER_FLAGS ?=
 FUZZ_FLAGS ?=
 DICOM_FUZZ_FLAGS ?=
 KILLS_FLAGS ?=
+HOSTS_FLAGS ?=
 FAULTS_FLAGS ?=
 MUTATION_FLAGS ?=
 MUTATE_FLAGS ?=
@@ -77,7 +80,7 @@ MKDOCS := $(VENV)/docs
 INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: bench-batch kills mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
+.PHONY: bench-batch kills hosts mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
 
 setup: $(STAMP)
 
@@ -153,6 +156,9 @@ tamper: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.audit.fuzz $(FUZZ_FLAGS)
+
+hosts: setup
+	@$(BIN)/python -m tests.batching.hosts $(HOSTS_FLAGS)
 
 kills: setup
 	@$(BIN)/python -m tests.batching.killing $(KILLS_FLAGS)

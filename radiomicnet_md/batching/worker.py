@@ -5,8 +5,9 @@ Rules of this module:
 
 - A process takes work when its home is open, its release verified and its known answers given, and not before.
 - One process decides one row at a time. One that dies is begun again by its nanny, which is Dask's.
-- Dask's own setting of the allocator is taken back: it gives memory back to the system after each use, and has a case
-  take half as long again. Threads are counted out as for a pool (:func:`deciding.begin`).
+- Dask's own environment for its processes is taken back: its setting of the allocator gives memory back to the system
+  after each use, and has a case take half as long again; and threads are counted out as for a pool
+  (:func:`deciding.begin`).
 - Where hosts share the work they share the log: a copy of a home with a log of its own would be a second history.
 """
 
@@ -22,7 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
-import dask
 from distributed import Nanny, Worker
 from distributed.core import Status
 
@@ -71,8 +71,7 @@ def work(  # noqa: PLR0913 -- whose home, for whom, how many, until when, and wh
         "silence_logs": logging.CRITICAL,
     }
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its lines may name files, and files patients
-    inherited = dask.config.set({"distributed.nanny.pre-spawn-environ": {}})
-    with inherited, tempfile.TemporaryDirectory(prefix="radiomicnet-md-worker-") as place:
+    with tempfile.TemporaryDirectory(prefix="radiomicnet-md-worker-") as place:
         asyncio.run(_work(address, {**given, "local_directory": place}, jobs, stop, ready))
 
 
@@ -81,6 +80,8 @@ async def _work(
 ) -> None:
     async with AsyncExitStack() as stack:
         nannies = [Nanny(address, worker_class=DecidingWorker, **given) for _ in range(jobs)]
+        for nanny in nannies:
+            nanny.env, nanny.pre_spawn_env = {}, {}
         try:
             for nanny in nannies:
                 await stack.enter_async_context(nanny)

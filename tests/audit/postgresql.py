@@ -29,11 +29,13 @@ import psycopg
 from radiomicnet_md_audit import postgresql_schema
 from tests.audit.sites import Site
 
-SETTINGS = ("listen_addresses=127.0.0.1", "shared_buffers=16MB", "max_connections=50", "log_min_messages=fatal")
+SETTINGS = ("shared_buffers=16MB", "max_connections=50", "log_min_messages=fatal")
 
 
 class Cluster:
     """A server that can be started, stopped, killed, and given databases that are ready for a log."""
+
+    addresses = "127.0.0.1"  # where it listens from its next start on
 
     def __init__(self, binaries: Path, guide: Path) -> None:
         self._binaries = binaries
@@ -52,8 +54,8 @@ class Cluster:
 
     def start(self) -> None:
         """Return when the server answers."""
-        settings = [part for line in (f"port={self.port}", f"unix_socket_directories={self.folder}", *SETTINGS)
-                    for part in ("-c", line)]  # fmt: skip
+        own = (f"listen_addresses={self.addresses}", f"port={self.port}", f"unix_socket_directories={self.folder}")
+        settings = [part for line in (*own, *SETTINGS) for part in ("-c", line)]
         command = [str(self._binaries / "postgres"), "-D", str(self.folder / "data"), *settings]
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_user())
