@@ -131,7 +131,7 @@ bench-radiomics: setup $(PEERS)/.complete
 bench-log-peers: setup $(PEERS)/.complete
 	@$(BIN)/python -P benchmarks/log_peers.py $(BENCH_FLAGS)
 
-bench-networks: setup
+bench-networks: setup $(PEERS)/.complete
 	@$(BIN)/python -P benchmarks/networks_cost.py $(BENCH_FLAGS)
 
 bench-engine: setup
