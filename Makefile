@@ -41,7 +41,8 @@
 #                 BENCH_FLAGS=--write also writes their part of that page
 #   make bundle   wheels with their hashes and an installer for a machine without a network, into dist/offline/; docs/how-to/operate.md.
 #                 It needs a network itself, and a CPU build of torch: TORCH_FLAGS as below
-#   make docs     the generated pages: SOUP.md, docs/regulatory/, and .results/matrix.html
+#   make docs     the generated pages: SOUP.md, docs/regulatory/, docs/reference/cli.md, .results/matrix.html; then docs/ as a
+#                 site, into site/
 #   make clean    all that the targets above left behind, except the environment
 #
 # A computer without a GPU saves 2 GB with the CPU build of torch; TORCH_FLAGS goes to pip when torch is installed:
@@ -74,6 +75,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.radiomicnet-md
 PEERS := $(VENV)/peers
 JUDGES := $(VENV)/judges
+MKDOCS := $(VENV)/docs
 INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
@@ -191,11 +193,20 @@ bundle: setup
 	@PYTHONPATH="$(CURDIR)/requirements/build" $(WHEEL) --find-links dist/wheels --no-build-isolation $(BUNDLED)
 	@$(BIN)/python deploy/offline/bundle.py dist/wheels dist/offline
 
-docs: setup
+# Beside the environment, as the peers are.
+$(MKDOCS)/.complete: requirements/docs.txt | $(STAMP)
+	@rm -rf $(MKDOCS)
+	@$(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps --target $(MKDOCS) -r $<
+	@touch $@
+
+# The theme's notice that it will not be kept beyond May 2027 is answered in docs/adr/0023.
+docs: setup $(MKDOCS)/.complete
 	@mkdir -p .results
 	$(BIN)/python -m radiomicnet_md_traceability docs
+	$(BIN)/python -m deploy.site.commands
 	$(BIN)/python -m radiomicnet_md_traceability trace matrix --format html --out .results/matrix.html
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(MKDOCS) $(BIN)/python -m mkdocs build
 
 clean:
-	rm -rf demo .results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	rm -rf demo .results .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist site
 	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +

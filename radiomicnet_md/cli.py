@@ -15,6 +15,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from radiomicnet_md import __version__
@@ -88,12 +89,9 @@ def _run(arguments: Sequence[str]) -> int:
         return ExitCode.OK if not arguments else ExitCode.USAGE
     if known.verb not in VERBS:
         front.error(f"there is no verb {known.verb!r}; the verbs are: {', '.join(VERBS)}")
-    module = importlib.import_module(f"radiomicnet_md.commands.{known.verb}")
-    parser = _verb_parser(known.verb, VERBS[known.verb])
-    module.arguments(parser, _global_options(argparse.SUPPRESS))
-    given = parser.parse_args(known.rest, argparse.Namespace(**vars(known)))
+    given = parser_of(known.verb).parse_args(known.rest, argparse.Namespace(**vars(known)))
     call = Call(given, Console(as_json=given.json, quiet=given.quiet))
-    return _guarded(module.run, call)
+    return _guarded(_module(known.verb).run, call)
 
 
 def _front_parser() -> Parser:
@@ -104,7 +102,7 @@ def _front_parser() -> Parser:
         usage=f"{PROGRAM} [options] VERB …",
         description=f"{_INTRODUCTION}\n\nverbs ({PROGRAM} VERB --help says more):\n{verbs}",
         epilog=_EPILOGUE,
-        parents=[_global_options(None)],
+        parents=[global_options(None)],
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -114,17 +112,25 @@ def _front_parser() -> Parser:
     return parser
 
 
-def _verb_parser(verb: str, does: str) -> Parser:
-    return Parser(
+def parser_of(verb: str) -> Parser:
+    """The parser of one verb, with what its module takes."""
+    does = VERBS[verb]
+    parser = Parser(
         prog=f"{PROGRAM} {verb}",
         description=does[0].upper() + does[1:] + ".",
-        parents=[_global_options(argparse.SUPPRESS)],
+        parents=[global_options(argparse.SUPPRESS)],
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    _module(verb).arguments(parser, global_options(argparse.SUPPRESS))
+    return parser
 
 
-def _global_options(default: str | None) -> argparse.ArgumentParser:
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"radiomicnet_md.commands.{verb}")
+
+
+def global_options(default: str | None) -> argparse.ArgumentParser:
     """The options that every verb takes; SUPPRESS keeps what was given before the verb."""
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     group = options.add_argument_group("global options (before or after the verb)")

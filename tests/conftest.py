@@ -47,6 +47,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "go-sumdb": lambda: _folder("/usr/share/gocode/src/golang.org/x/mod/sumdb"),
     "gpu": lambda: _gpu(),  # noqa: PLW0108 - it stands further below
     "lobster": lambda: _folder(str(Path(sys.prefix) / "judges" / "bin")),  # filled by `make judges`
+    "mkdocs": lambda: _folder(str(Path(sys.prefix) / "docs" / "mkdocs")),  # filled by `make docs`
     "openssl": lambda: shutil.which("openssl"),
     "openvino": lambda: _package("openvino"),
     "orthanc": lambda: _orthanc(),  # noqa: PLW0108 - it stands further below

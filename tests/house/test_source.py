@@ -107,7 +107,7 @@ def _imported(*folders: str) -> set[str]:
     owners = importlib.metadata.packages_distributions()
     found = {owner for name in names - sys.stdlib_module_names for owner in owners.get(name, [name])}
     packages = (Path(package).name for package in PACKAGES)
-    ours = {"benchmarks", "tests", *packages, "radiomicnet-md", "radiomicnet-md-audit"}
+    ours = {"benchmarks", "deploy", "tests", *packages, "radiomicnet-md", "radiomicnet-md-audit"}
     return {soup.canonical_name(name) for name in found - ours}
 
 

@@ -46,7 +46,7 @@ PLACES: dict[str, tuple[str, ...]] = {
         "docs/regulatory/risk_control_verification.md",
         "docs/reference/risk-controls.md",
     ),
-    "04_architecture": ("docs/regulatory/architecture/*.md", "docs/adr/*.md"),
+    "04_architecture": ("docs/regulatory/architecture/*.md", "docs/regulatory/architecture/*.svg", "docs/adr/*.md"),
     "05_sds": ("docs/regulatory/design.md",),
     "06_lifecycle": (
         "docs/regulatory/plans/sdp.md",

@@ -73,7 +73,7 @@ blockquote p{margin:0}.stamp{color:var(--bad);font-weight:600}
 th,td{text-align:left;vertical-align:top;padding:.35em .6em;border-bottom:1px solid var(--line)}
 th{background:var(--field)}.number{text-align:right;font-variant-numeric:tabular-nums}
 code,pre{font:.88em ui-monospace,monospace;background:var(--field);overflow-wrap:anywhere}
-pre{padding:.7em 1em;overflow-x:auto}pre.diagram{color:var(--soft)}img{max-width:100%;background:#fff}
+pre{padding:.7em 1em;overflow-x:auto}img{max-width:100%;background:#fff}
 nav,.soft,.away{color:var(--soft);font-size:.9em}.bad{color:var(--bad)}.good{color:var(--good)}
 .figures{display:flex;flex-wrap:wrap;gap:.8rem;padding:0;list-style:none}
 .figures li{flex:1 1 8rem;border:1px solid var(--line);border-radius:6px;padding:.6rem .9rem}

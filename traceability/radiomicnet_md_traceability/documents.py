@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages that are written from the items and never by hand; the trace check finds any that was changed.
+"""Pages and pictures made from items and source, never by hand; the trace check finds any that was changed.
 
 Every regulatory page opens with the stamp: what these pages say is a demonstration on public data, proposed by the
 project and approved by nobody.
@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from radiomicnet_md_traceability import gaps, models, mutants, soup
+from radiomicnet_md_traceability import boundary, floors, gaps, interface, models, mutants, soup, walk
 from radiomicnet_md_traceability.graph import Graph
 from radiomicnet_md_traceability.load import Item
 
 FOLDER = "docs/regulatory"
+PICTURES = f"{FOLDER}/architecture"
 STAMP = (
     "> **Demonstration on public data; not clinical evidence; not a cleared medical device.** Every item is proposed "
     "and none is approved.\n"
@@ -41,7 +42,19 @@ def pages(graph: Graph) -> dict[str, str]:
         f"{FOLDER}/gaps.md": _page("Gaps", _gaps(graph)),
         f"{FOLDER}/model/model_card.md": _page("Model card", models.card(graph.root), _RELEASED),
         f"{FOLDER}/model/data_sheet.md": _page("Data sheet", models.sheet(graph.root), _RELEASED),
+        **_drawn(graph),
     }
+
+
+def _drawn(graph: Graph) -> dict[str, str]:
+    """Pictures and reference from items and source, of what a checkout has of these."""
+    drawn = {f"{PICTURES}/trust-boundary.svg": boundary.draw(graph.items.of("threat"))}
+    if (graph.root / floors.CONTRACTS).is_file():
+        drawn[f"{PICTURES}/floor-plan.svg"] = floors.draw(graph.root)
+    if (graph.root / walk.DESK).is_file():
+        drawn[f"{PICTURES}/data-walk.svg"] = walk.draw(graph.root)
+        drawn[interface.PAGE] = interface.page(graph.root)
+    return drawn
 
 
 def requirements(graph: Graph) -> str:
@@ -125,15 +138,7 @@ def _split(rating: dict[str, int]) -> str:
 def _threats(graph: Graph) -> Iterator[str]:
     counted = Counter(str(item.values["stride"]) for item in graph.items.of("threat"))
     yield f"STRIDE over the data flow: {', '.join(f'{kind} {n}' for kind, n in sorted(counted.items()))}.\n"
-    yield "```mermaid"
-    yield "flowchart LR"
-    yield "  archive[Archive or file] -->|image| reader[Readers] --> engine[Engine] --> ledger[(Log)]"
-    yield "  release[Release] --> engine"
-    yield "  engine --> outputs[Masks and pictures]"
-    yield "  person[Reviewer] --> page[Page] --> ledger"
-    yield "  ledger --> export[Export] --> verifier[Verifier]"
-    yield "  ledger --> anchor[(Anchor)]"
-    yield "```\n"
+    yield "![The border of trust, and the threats on each flow](architecture/trust-boundary.svg)\n"
     for item in graph.items.of("threat"):
         values = item.values
         yield f"## {item.id} {values['title']}\n"

@@ -48,11 +48,11 @@ def _blocks(lines: list[str], link: Link) -> Iterator[str]:
             at += 1
         elif line.startswith("```"):
             end = next((n for n in range(at + 1, len(lines)) if lines[n].startswith("```")), len(lines))
-            yield _code(lines[at + 1 : end], line[3:].strip())
+            yield _code(lines[at + 1 : end])
             at = end + 1
         elif line.startswith("    "):
             end = _while(lines, at, lambda one: one.startswith("    ") or not one.strip())
-            yield _code([one[4:] for one in lines[at:end]], "")
+            yield _code([one[4:] for one in lines[at:end]])
             at = end
         elif found := re.match(r"(#{1,6}) +(.*)", line):
             yield _heading(len(found[1]), found[2], link)
@@ -101,9 +101,8 @@ def _joined(lines: list[str], link: Link) -> str:
     return "\n".join(_blocks(lines, link))
 
 
-def _code(lines: list[str], language: str) -> str:
-    what = ' class="diagram" title="a diagram, as its text"' if language == "mermaid" else ""
-    return f"<pre{what}><code>{html.escape(chr(10).join(lines).strip(chr(10)), quote=False)}\n</code></pre>"
+def _code(lines: list[str]) -> str:
+    return f"<pre><code>{html.escape(chr(10).join(lines).strip(chr(10)), quote=False)}\n</code></pre>"
 
 
 def _heading(level: int, words: str, link: Link) -> str:
