@@ -16,6 +16,8 @@
 #   make bench    speed and size, as in docs/reference/benchmarks.md
 #   make bench-radiomics   the dense maps beside other programs, as in docs/reference/benchmarks-radiomics.md;
 #                 BENCH_FLAGS=--write also writes that page
+#   make bench-log-peers   the log beside pymerkle, a chain of hashes and bare rows, as in docs/reference/benchmarks-log.md; some
+#                 minutes; BENCH_FLAGS=--write also writes its part of that page
 #   make bench-networks    what each network costs, as in docs/reference/benchmarks-networks.md
 #   make bench-engine      what exact integers cost, as in docs/reference/benchmarks-engine.md
 #   make bench-gpu         what was recorded on a GPU, as in docs/reference/benchmarks-gpu.md
@@ -80,7 +82,8 @@ MKDOCS := $(VENV)/docs
 INSTALLED_FROM := requirements/install.sh $(wildcard requirements/lock-*.txt) pyproject.toml audit/pyproject.toml
 
 .PHONY: setup demo test check evidence determinism tamper faults fuzz mutation bench bench-radiomics bench-networks bench-engine
-.PHONY: bench-batch kills hosts mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding bundle docs clean
+.PHONY: bench-batch bench-log-peers kills hosts mutate-controls quantities bench-gpu dicom-fuzz judges node bench-node bench-decoding
+.PHONY: bundle docs clean
 
 setup: $(STAMP)
 
@@ -130,7 +133,10 @@ bench: setup
 bench-radiomics: setup $(PEERS)/.complete
 	@$(BIN)/python benchmarks/radiomics.py $(BENCH_FLAGS)
 
-bench-networks: setup
+bench-log-peers: setup $(PEERS)/.complete
+	@$(BIN)/python -P benchmarks/log_peers.py $(BENCH_FLAGS)
+
+bench-networks: setup $(PEERS)/.complete
 	@$(BIN)/python -P benchmarks/networks_cost.py $(BENCH_FLAGS)
 
 bench-engine: setup

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one decision costs, beside a plain U-Net's forward pass alone, and where its time goes; as Markdown tables.
+"""What one decision costs, bare, recorded and delivered, beside a plain U-Net's forward pass; and where its time goes.
 
 ``python -P benchmarks/decision.py [--rounds N]``; the machine should be idle. Ends with 3 where a limit is broken.
 
@@ -7,7 +7,9 @@ Rules of this module:
 
 - A decision is a whole one: its intent is put on the disk, an image of 256 × 256 in memory is admitted, measured,
   decided and screened, its record described, signed, put into the log and made durable, and the intent taken away.
-  Reading the file and writing pictures are not part of it.
+  Reading the file and writing pictures are not part of it. Without a record it is what lies between those.
+- A delivered case is what ``segment`` does with a file: read, decided, kept for a replay, recorded, and its files
+  written: mask and pictures as PNG, or these and the DICOM objects.
 - Logging is all of that but the deciding itself; its share is of the same calls.
 - The U-Net (31 million parameters, float32, channels last) only runs its forward pass, on the same number of pixels.
 - All rows in turn, round after round in one process, each called once unmeasured before its measured calls.
@@ -22,7 +24,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 from unittest import mock
 
@@ -30,6 +34,7 @@ import torch
 
 from benchmarks.networks import BASELINES
 from radiomicnet_md import config, desk, io, phantom, shelf
+from radiomicnet_md.delivery import Target
 from radiomicnet_md.desk import Desk
 from radiomicnet_md.engine import decide, measure, record, resample, segment
 from radiomicnet_md.engine.record import Case, Outcome
@@ -46,7 +51,9 @@ CALLS = 3  # measured calls of a row a round, after one that is not
 ROUNDS = 12
 BROKEN = 3
 UNET = "U-Net, 31 million parameters: forward pass alone"
+BARE, CONTRIBUTED = "deciding alone, without record", "the same with Shapley values of the groups"
 PLAIN, GROUPS, WHOLE = "decision", "and Shapley values of the groups", "and PyRadiomics' values of the lesion"
+PICTURES, OBJECTS = "all that, from the file to delivered PNG", "and to delivered PNG and DICOM objects"
 LIMITS = {PLAIN: 0.1, GROUPS: 0.2, WHOLE: 0.5}  # of the U-Net's time
 
 LOGGING: list[float] = []  # of each decision: what logging took, as a share of the deciding
@@ -56,45 +63,62 @@ Times = dict[str, list[float]]
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Desk, Image]]:
-    """A desk in a home of its own, and an image with a lesion as a reader hands it over."""
+def opened() -> Iterator[tuple[Desk, Image, Path]]:
+    """A desk in a home of its own, and an image with a lesion as a reader hands it over, with its file."""
     with tempfile.TemporaryDirectory() as folder:
         home, file = Path(folder) / "home", Path(folder) / "phantom.dcm"
         made = [sys.executable, "-m", "radiomicnet_md", "--quiet", "--home", str(home), "init"]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
         phantom.write_dicom(phantom.make(1, SIDE, SIDE), file)
         with open_desk(config.load({"home": home})) as ready:
-            yield ready, io.read(file).image
+            yield ready, io.read(file).image, file
 
 
-def decision(ready: Desk, image: Image) -> int:
-    """One case from its samples to its durable record; how many regions it found."""
+def deciding(ready: Desk, image: Image, intent: Intent) -> Case:
+    """The case with its decision, which found a lesion."""
     if not isinstance(ready.engine, Engine):
         raise SystemExit(str(ready.engine))
+    case, stopped = desk.judged(Case(intent.record_id, intent.request_id, Outcome.RESULT), image, ready.engine)
+    if stopped is not None or case.decision is None or not case.decision.chosen:
+        raise SystemExit(f"the benchmark's image is not decided, or has no lesion: {stopped}")
+    return case
+
+
+def decision(ready: Desk, image: Image) -> None:
+    """One case from its samples to its durable record."""
     began = time.perf_counter()
     intent = Intent.new(ready.maker)
     staged = shelf.stage(ready.home.folder, intent.record_id, intent.to_bytes())
-    deciding = time.perf_counter()
-    case, stopped = desk.judged(Case(intent.record_id, intent.request_id, Outcome.RESULT), image, ready.engine)
+    begun = time.perf_counter()
+    case = deciding(ready, image, intent)
     decided = time.perf_counter()
-    if stopped is not None or case.decision is None or not case.decision.chosen:
-        raise SystemExit(f"the benchmark's image is not decided, or has no lesion: {stopped}")
     ready.ledger.append(record.statement(record.describe(case, ready.maker)))
     staged.publish()
-    LOGGING.append((deciding - began + time.perf_counter() - decided) / (decided - deciding))
-    return len(case.decision.chosen)
+    LOGGING.append((begun - began + time.perf_counter() - decided) / (decided - begun))
 
 
-def without(ready: Desk, image: Image, *, groups: bool) -> Callable[[], object]:
-    """The decision without PyRadiomics' values and, unless ``groups``, without Shapley values."""
+def delivered(ready: Desk, file: Path, form: str) -> Callable[[], object]:
+    """One case from its file to its files, each time into a folder of its own."""
+    numbers = count()
 
     def call() -> None:
-        with mock.patch.object(segment, "_lesion", return_value={}):
-            if groups:
-                decision(ready, image)
-            else:
-                with mock.patch.object(Engine, "shares", return_value={}):
-                    decision(ready, image)
+        target = Target(file.parent / form, str(next(numbers)), form)
+        answer = desk.segment_file(file, ready, target)
+        if answer.status != "accepted" or not answer.outputs:
+            raise SystemExit(f"the benchmark's file is not delivered: {answer.reason}")
+
+    return call
+
+
+def without(work: Callable[[], object], *, groups: bool) -> Callable[[], object]:
+    """The same without PyRadiomics' values and, unless ``groups``, without Shapley values."""
+
+    def call() -> None:
+        with ExitStack() as patches:
+            patches.enter_context(mock.patch.object(segment, "_lesion", return_value={}))
+            if not groups:
+                patches.enter_context(mock.patch.object(Engine, "shares", return_value={}))
+            work()
 
     return call
 
@@ -170,12 +194,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     rounds = parser.parse_args().rounds
-    with opened() as (ready, image):
+    with opened() as (ready, image, file):
+        alone, recorded = partial(deciding, ready, image, Intent.new(ready.maker)), partial(decision, ready, image)
         rows = {
             UNET: unet(),
-            PLAIN: without(ready, image, groups=False),
-            GROUPS: without(ready, image, groups=True),
-            WHOLE: lambda: decision(ready, image),
+            BARE: without(alone, groups=False),
+            CONTRIBUTED: without(alone, groups=True),
+            PLAIN: without(recorded, groups=False),
+            GROUPS: without(recorded, groups=True),
+            WHOLE: recorded,
+            PICTURES: delivered(ready, file, "png"),
+            OBJECTS: delivered(ready, file, "dicom"),
         }
         whole = interleaved(rows, rounds)
     parts = interleaved(stages(Engine.load(open_release(default_folder()))), rounds)

@@ -30,6 +30,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import networks_monai
 from benchmarks.networks import BASELINES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -240,7 +241,7 @@ def table(costs: Mapping[str, Cost]) -> list[str]:
     return lines
 
 
-def page(costs: Mapping[str, Cost], empty: int, rounds: int, load: float) -> str:
+def page(costs: Mapping[str, Cost], monai: str, empty: int, rounds: int, load: float) -> str:
     """The page of figures with its conditions."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "processor")
@@ -264,6 +265,15 @@ before the run {load:.2f}.
   measurement, unless its column says "counted", which is by the processor's own counter.
 
 {rows}
+
+## MONAI around a network
+
+What it takes to have a network called by MONAI's bundle runner or an inferer, and not by oneself: the smallest bundle,
+one image in memory, all ways in turn in one process with {networks_monai.THREADS} threads; "on top" is the median of
+the calls' differences, with the least and the largest. Transforms, reading and saving would come on top of that. MONAI
+is installed beside the product and is no part of it.
+
+{monai}
 """
 
 
@@ -280,7 +290,7 @@ def main() -> int:
         print(alone(given.alone))
         return 0
     load, rounds = os.getloadavg()[0], 1 if given.quick else ROUNDS
-    text = page(measure(rounds), peak(""), rounds, load)
+    text = page(measure(rounds), networks_monai.section(rounds), peak(""), rounds, load)
     print(text)
     if given.write:
         PAGE.write_text(text, encoding="utf-8")

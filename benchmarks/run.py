@@ -10,6 +10,7 @@ Times are wall-clock, memory is the largest resident set of the process (``ru_ma
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -17,8 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
@@ -111,6 +115,59 @@ def small(folder: Path) -> list[Row]:
     ]
 
 
+def imports() -> list[Row]:
+    """What imports alone take, each in a new process."""
+    told = {
+        "the interpreter alone": "pass",
+        "import of the verifier": "import radiomicnet_md_audit.verify",
+        "import of the engine": "import radiomicnet_md.engine.segment",
+        "import of torch, to compare with": "import torch",
+    }
+    fastest = {
+        what: min(run(sys.executable, "-c", code).seconds for _ in range(REPEATS)) for what, code in told.items()
+    }
+    return [Row(f"{what}, best of {REPEATS}", seconds, "s", None) for what, seconds in fastest.items()]
+
+
+def sizes(folder: Path) -> list[Row]:
+    """The wheels as they are built here and unpacked; and everything that an installation without extras brings."""
+    rows = []
+    for name, source in (("radiomicnet-md", ROOT), ("radiomicnet-md-audit", ROOT / "audit")):
+        build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / name))
+        subprocess.run(build, cwd=source, check=True, capture_output=True)
+        (wheel,) = (folder / name).glob("*.whl")
+        with zipfile.ZipFile(wheel) as opened:
+            unpacked = sum(entry.file_size for entry in opened.infolist())
+        rows.append(Row(f"wheel of `{name}`", wheel.stat().st_size / 1e6, "MB", None))
+        rows.append(Row(f"`{name}` installed, its own files", unpacked / 1e6, "MB", None))
+    needed = {name: installed_bytes(name) / 1e9 for name in closure("radiomicnet-md") if "radiomicnet" not in name}
+    rows.append(Row(f"the {len(needed)} packages that it needs, installed", sum(needed.values()), "GB", None))
+    rows.append(Row("of these torch", needed["torch"], "GB", None))
+    return rows
+
+
+def closure(name: str) -> set[str]:
+    """The distributions that one needs without extras on this machine, itself among them."""
+    found, waiting = set(), [(name, "")]
+    while waiting:
+        one = waiting.pop()
+        if one in found:
+            continue
+        found.add(one)
+        for line in importlib.metadata.requires(one[0]) or ():
+            wanted = Requirement(line)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": one[1]}):
+                waiting += [(wanted.name.lower().replace("_", "-"), extra) for extra in ("", *wanted.extras)]
+    return {one for one, _ in found}
+
+
+def installed_bytes(name: str) -> int:
+    """The bytes of a distribution's files, as its record lists them, without the bytecode that Python makes of them."""
+    files = importlib.metadata.files(name) or ()
+    paths = [Path(str(file.locate())) for file in files if file.suffix != ".pyc"]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
 def demo(folder: Path) -> list[Row]:
     """The demo with everything installed: in a new folder, and there again."""
     first = run(*DEVICE, "demo", "--out", str(folder / "demo"))
@@ -171,7 +228,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [*small(folder), *demo(folder)]
+        rows = [*small(folder), *imports(), *demo(folder), *sizes(folder)]
         if given.from_nothing:
             rows.append(from_nothing(folder))
     text = page(rows, [section(script) for script in SECTIONS])
