@@ -56,6 +56,7 @@ GROUPS: Mapping[str, Mapping[str, Tests]] = {
         "radiomicnet_md.engine.revocation": ("engine/lock_revocation",),
         "radiomicnet_md.io.source": ("io/source_alone", "io/bounds"),
         "radiomicnet_md.io.levels": ("io/source_alone",),
+        "radiomicnet_md.io.opening": ("io/opening_alone",),
     },
     "gates": {
         f"radiomicnet_md_traceability.{module}": tuple(
