@@ -79,7 +79,7 @@ class Limits:
                 name: tuple(map(str, value)) if types[name] is tuple and isinstance(value, list) else value
                 for name, value in stored.items()
             }
-        except (ValueError, TypeError, AttributeError, KeyError):
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
             values = {}
         if {name: type(value) for name, value in values.items()} != types:
             raise ConfigurationError(

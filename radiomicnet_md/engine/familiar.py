@@ -100,7 +100,7 @@ class Reference:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Reference:
-        """Read what :meth:`to_json` wrote; on anything else a ValueError, TypeError, KeyError or AttributeError."""
+        """Read what :meth:`to_json` wrote; on anything else a Value-, Type-, Key-, Attribute- or OverflowError."""
         low, middle, high = (tuple(map(float.fromhex, value[name])) for name in ("low", "middle", "high"))
         weights = tuple(tuple(map(int, row)) for row in value["weights"])
         shapes = {name: (int(least), int(most)) for name, (least, most) in value["shapes"].items()}

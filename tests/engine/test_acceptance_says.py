@@ -14,6 +14,7 @@ import pytest
 from radiomicnet_md.decision import Check
 from radiomicnet_md.engine import acceptance, familiar
 from radiomicnet_md.engine.acceptance import Admitted, Limits, Refused, Screened, admit, screen
+from radiomicnet_md.errors import ConfigurationError
 from radiomicnet_md.image import Image, Origin
 from radiomicnet_md.radiomics.definitions import PAPER
 
@@ -172,3 +173,17 @@ def test_limits_are_stored_sorted_with_their_reference_and_read_again() -> None:
     assert json.dumps(values, indent=1, sort_keys=True) + "\n" == stored
     assert values["reference"] == limits.reference.to_json()  # type: ignore[union-attr]
     assert "reference" not in json.loads(LIMITS.to_json())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("weights", [[2**70, *[0] * (len(familiar.NAMES) - 1)]]), ("low", ["-0x1p9999"]), ("limit", float("inf"))],
+)
+@pytest.mark.verifies("SRS-ACC-001")
+def test_a_number_too_large_for_a_reference_is_no_limits(name: str, value: object) -> None:
+    stored = json.loads(replace(LIMITS, reference=reference(limit=7)).to_json())
+    former = stored["reference"][name]
+    stored["reference"][name] = value if not isinstance(value, list) else [*value, *former[1:]]
+    with pytest.raises(ConfigurationError) as caught:
+        Limits.from_json(json.dumps(stored))
+    assert caught.value.code == "E-LIMITS"

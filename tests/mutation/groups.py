@@ -52,11 +52,13 @@ GROUPS: Mapping[str, Mapping[str, Tests]] = {
     },
     "guards": {
         "radiomicnet_md.engine.acceptance": ("engine/acceptance_says", "engine/acceptance"),
+        "radiomicnet_md.engine.familiar": ("engine/familiar_alone",),
         "radiomicnet_md.engine.gating": ("engine/gate_path",),
         "radiomicnet_md.engine.revocation": ("engine/lock_revocation",),
         "radiomicnet_md.io.source": ("io/source_alone", "io/bounds"),
         "radiomicnet_md.io.levels": ("io/source_alone",),
         "radiomicnet_md.io.opening": ("io/opening_alone",),
+        "radiomicnet_md.io.dicom_pixels": ("io/dicom_pixels",),
     },
     "gates": {
         f"radiomicnet_md_traceability.{module}": tuple(
